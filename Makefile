@@ -1,0 +1,42 @@
+# The two commands a stranger runs are `make demo` and `make test`; both set themselves up.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+APT_PACKAGES := libgomp1
+
+.PHONY: venv system demo test lint docs bench clean
+
+venv: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("omnidose needs Python 3.11 or newer, this is %d.%d: call make PYTHON=python3.11" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,docs]'
+	@touch $(STAMP)
+
+system:  ## Debian packages that the full tests use
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(APT_PACKAGES)
+
+demo: venv  ## write a demo exam, estimate it, name the report
+	$(BIN)/omnidose demo --out demo
+
+lint: venv
+	$(BIN)/ruff check src tests data-sources benchmarks
+	$(BIN)/ruff format --check src tests data-sources benchmarks
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+test: lint  ## everything CI checks
+	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/omnidose validate
+
+docs: venv
+	$(BIN)/mkdocs build --strict
+
+bench: venv
+	$(BIN)/python benchmarks/run.py
+
+clean:
+	rm -rf $(VENV) demo site build dist

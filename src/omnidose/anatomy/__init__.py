@@ -1,0 +1,1 @@
+"""Bodies: organ vocabulary, CT numbers to media, phantoms, segmentation and completion."""

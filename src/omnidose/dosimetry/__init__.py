@@ -1,0 +1,1 @@
+"""From tallies to doses: dose maps, organ doses, DVH, weighted sums."""

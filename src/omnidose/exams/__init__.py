@@ -1,0 +1,1 @@
+"""THE JOB: survey, plan, run, write."""

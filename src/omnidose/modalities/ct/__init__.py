@@ -1,0 +1,1 @@
+"""CT: what was done, the source, the estimate."""

@@ -1,0 +1,1 @@
+"""Materials, photon interactions and tube spectra: tables and formulas, no transport."""

@@ -1,0 +1,1 @@
+"""Lifetime attributable risk (first version: BEIR VII)."""

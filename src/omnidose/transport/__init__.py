@@ -1,0 +1,1 @@
+"""Photon Monte Carlo in voxels and analytic shapes: ``simulate(scene, source) -> Tally``."""

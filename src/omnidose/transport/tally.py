@@ -1,0 +1,116 @@
+"""``Region`` (what is scored) and ``Tally`` (what came out), per emitted photon."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from omnidose.errors import InputError
+from omnidose.physics.materials import Material
+
+ArrayF8 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """Voxels of the scene's grid that are scored together.
+
+    Attributes
+    ----------
+    voxels
+        Flat indices into the [z, y, x] arrays.
+    weights
+        Share of each voxel's mass that counts; None means all.
+    medium
+        None: the energy deposited in the voxels themselves. A material: the energy that this
+        medium would take up in the voxels' photon fluence (mass energy-absorption coefficient of
+        the medium, charged-particle equilibrium), as for marrow in bone.
+    """
+
+    key: str
+    voxels: npt.NDArray[np.int64]
+    weights: npt.NDArray[np.float32] | None = None
+    medium: Material | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """Energies per emitted photon, with the batches that make honest errors possible.
+
+    Attributes
+    ----------
+    keys
+        Names of the regions, length n: shapes' keys first, then the given regions.
+    mass_g
+        [n] mass of each region (for a region with a medium: the mass of its voxels x weights).
+    batch_energy_kev
+        [n_batches, n] mean energy per history in each batch (expected-value estimator).
+    batch_primary_kev
+        [n_batches, n] the part of it from photons that had not yet interacted.
+    batch_analog_kev
+        [n_batches, 4] analog balance per history: emitted, deposited, escaped, expected-value total.
+    voxel_dose_kev_g
+        float32 [z, y, x] mean energy per history and gram in each voxel, or None.
+    """
+
+    keys: tuple[str, ...]
+    mass_g: ArrayF8
+    histories: int
+    batch_energy_kev: ArrayF8
+    batch_primary_kev: ArrayF8
+    batch_analog_kev: ArrayF8
+    voxel_dose_kev_g: npt.NDArray[np.float32] | None
+    seed: int
+    counters: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def energy_kev(self) -> ArrayF8:
+        """[n] mean energy per emitted photon."""
+        return np.asarray(self.batch_energy_kev.mean(axis=0))
+
+    @property
+    def covariance_kev2(self) -> ArrayF8:
+        """[n, n] covariance of the means, from the spread of the batches."""
+        n_batches = self.batch_energy_kev.shape[0]
+        return np.asarray(np.atleast_2d(np.cov(self.batch_energy_kev, rowvar=False)) / n_batches)
+
+    @property
+    def std_kev(self) -> ArrayF8:
+        """[n] standard error of the mean energy."""
+        return np.asarray(self.batch_energy_kev.std(axis=0, ddof=1) / np.sqrt(self.batch_energy_kev.shape[0]))
+
+    @property
+    def std_rel(self) -> ArrayF8:
+        """[n] relative standard error; inf where nothing was scored."""
+        mean = self.energy_kev
+        return np.where(mean > 0, self.std_kev / np.where(mean > 0, mean, 1.0), np.inf)
+
+    @property
+    def primary_fraction(self) -> ArrayF8:
+        """[n] share of the energy from unscattered photons (NaN where nothing was scored)."""
+        mean = self.energy_kev
+        return np.where(mean > 0, self.batch_primary_kev.mean(axis=0) / np.where(mean > 0, mean, 1.0), np.nan)
+
+    @property
+    def dose_kev_g(self) -> ArrayF8:
+        """[n] mean energy per gram and emitted photon; multiply by 1.602176634e-10 for mGy."""
+        return np.asarray(self.energy_kev / self.mass_g)
+
+    def index(self, key: str) -> int:
+        """Return the position of a region.
+
+        Raises
+        ------
+        InputError
+            If there is no such region.
+        """
+        try:
+            return self.keys.index(key)
+        except ValueError:
+            raise InputError(f"the tally has no region '{key}'", allowed=", ".join(self.keys)) from None
+
+
+#: 1 keV/g in mGy (exact, SI 2019).
+MGY_PER_KEV_G = 1.602176634e-10
