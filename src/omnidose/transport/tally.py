@@ -13,6 +13,32 @@ from omnidose.physics.materials import Material
 ArrayF8 = npt.NDArray[np.float64]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FluenceResponse:
+    """What a target takes up per photon fluence, as a table (marrow and endosteum of ICRP 116).
+
+    Attributes
+    ----------
+    energy_kev
+        [n] rising photon energies.
+    response_kev_cm2_g
+        [n] absorbed energy per mass of the target and per fluence (the counterpart of energy times
+        mass energy-absorption coefficient); linear in the logarithms, end slopes continued.
+    """
+
+    name: str
+    energy_kev: ArrayF8
+    response_kev_cm2_g: ArrayF8
+
+    def at(self, energy_kev: npt.ArrayLike) -> ArrayF8:
+        """Return the response in keV cm2/g at photon energies in keV."""
+        x = np.log(np.asarray(energy_kev, dtype=np.float64))
+        table_x, table_y = np.log(self.energy_kev), np.log(self.response_kev_cm2_g)
+        index = np.clip(np.searchsorted(table_x, x) - 1, 0, table_x.size - 2)
+        slope = (table_y[index + 1] - table_y[index]) / (table_x[index + 1] - table_x[index])
+        return np.asarray(np.exp(table_y[index] + slope * (x - table_x[index])), dtype=np.float64)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Region:
     """Voxels of the scene's grid that are scored together.
@@ -26,13 +52,14 @@ class Region:
     medium
         None: the energy deposited in the voxels themselves. A material: the energy that this
         medium would take up in the voxels' photon fluence (mass energy-absorption coefficient of
-        the medium, charged-particle equilibrium), as for marrow in bone.
+        the medium, charged-particle equilibrium), as for marrow in bone. A response function: the
+        same with a table instead of the coefficient.
     """
 
     key: str
     voxels: npt.NDArray[np.int64]
     weights: npt.NDArray[np.float32] | None = None
-    medium: Material | None = None
+    medium: Material | FluenceResponse | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
