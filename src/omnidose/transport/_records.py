@@ -1,0 +1,159 @@
+"""Flat records that the kernels read. Arrays only, so that CPU and GPU can share them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+F4 = npt.NDArray[np.float32]
+I4 = npt.NDArray[np.int32]
+U1 = npt.NDArray[np.uint8]
+
+
+class Geometry(NamedTuple):
+    """Macro cells, voxels and shapes. Lengths in cm from the lower corner of the macro grid.
+
+    Attributes
+    ----------
+    cell_cm, inv_cell
+        [3] size of a macro cell and its inverse (x, y, z).
+    n_cell
+        [3] number of macro cells (x, y, z).
+    cell_class
+        [n_cells] majorant class of each macro cell (x fastest).
+    cell_shapes
+        [n_cells] 1 where a shape may overlap the cell.
+    majorant
+        [n_class, n_energy] 1/cm; bin i bounds the cross section between energies i and i+1.
+    voxel_lower, inv_voxel
+        [3] lower corner of the voxel grid and inverse voxel size.
+    n_voxel
+        [3] voxels (x, y, z); zeros without a grid.
+    material, density
+        [n_voxels] of the grid, x fastest.
+    layers
+        [n_voxels, n_layer] label of the region scored in each layer, 0 = none.
+    layer_base
+        [n_layer] region index = layer_base + label - 1.
+    layer_weight
+        [n_layer] column of ``weights`` used by the layer, -1 = whole voxels.
+    weights
+        [n_voxels or 1, n_weight] mass share.
+    region_response
+        [n_region] row of ``Physics.response``, -1 = energy deposited in the voxel.
+    shape_kind, shape_axis, shape_region, shape_material
+        [n_shape].
+    shape_size
+        [n_shape, 6]: boxes lower and upper corner; cylinders centre, radius, half length, 0.
+    world_lower, world_upper
+        [3] where photons escape.
+    world_material
+        Index of the world's material; its density is ``world_density``.
+    """
+
+    cell_cm: F4
+    inv_cell: F4
+    n_cell: I4
+    cell_class: U1
+    cell_shapes: U1
+    majorant: F4
+    voxel_lower: F4
+    inv_voxel: F4
+    n_voxel: I4
+    material: U1
+    density: F4
+    layers: U1
+    layer_base: I4
+    layer_weight: I4
+    weights: F4
+    region_response: I4
+    shape_kind: I4
+    shape_axis: I4
+    shape_region: I4
+    shape_material: I4
+    shape_density: F4
+    shape_size: F4
+    world_lower: F4
+    world_upper: F4
+    world_material: int
+    world_density: np.float32
+
+
+class Beam(NamedTuple):
+    """A source in flat form; lengths in cm from the lower corner of the macro grid.
+
+    Attributes
+    ----------
+    kind
+        0 pyramid, 1 parallel, 2 isotropic sphere, 3 rotating.
+    vectors
+        [4, 3]: position, axis u, axis v, central direction.
+    aperture
+        [4] limits of u and v: slopes (pyramid, rotating) or cm (parallel); sphere: radius first.
+    segments, segment_prob, segment_alias
+        Arc pieces of the rotating source and Walker's alias table over them.
+    transmission
+        [n_u, n_v] relative fluence per solid angle, largest 1.
+    energy, energy_half_width
+        [n_e] keV and the half width of every bin.
+    energy_prob, energy_alias
+        [n_rows, n_e] alias tables; rows are fan bins along u, or one.
+    """
+
+    kind: int
+    vectors: F4
+    aperture: F4
+    segments: F4
+    segment_prob: F4
+    segment_alias: I4
+    transmission: F4
+    energy: F4
+    energy_half_width: np.float32
+    energy_prob: F4
+    energy_alias: I4
+
+
+class Physics(NamedTuple):
+    """Interaction data on a grid equidistant in ln E.
+
+    Attributes
+    ----------
+    rows
+        [n_material, n_energy, 5] total mu/rho, expected local deposit (cm2/g, times E), cumulative
+        probabilities of photoelectric, + incoherent, + coherent (the rest is pair production).
+    response
+        [n_response, n_energy] mu_en/rho of media in which a region's dose is asked.
+    coherent_x2, coherent_cumulative
+        [n_x2], [n_material, n_x2] integral of F^2 over x^2 (Angstrom^-2); nodes equidistant in ln x^2
+        from node 1 on.
+    incoherent
+        [n_material, n_x] S(x)/S(infinity), equidistant in ln x.
+    vacancy_first, vacancy_cumulative, vacancy_set
+        Entries ``vacancy_first[m] …`` of a material: cumulative probability that a photoelectric
+        event leaves this vacancy, and its line set.
+    line_kev, line_cumulative, line_next
+        [n_set, n_line] fluorescence lines: energy, cumulative probability per vacancy, line set of
+        the vacancy left behind or -1.
+    """
+
+    ln_energy_0: np.float32
+    inv_d_ln_energy: np.float32
+    n_energy: int
+    cutoff: np.float32
+    rows: F4
+    response: F4
+    coherent_x2: F4
+    coherent_ln_x2_1: np.float32
+    coherent_inv_d_ln_x2: np.float32
+    coherent_cumulative: F4
+    incoherent: F4
+    incoherent_ln_x0: np.float32
+    incoherent_inv_d_ln_x: np.float32
+    vacancy_first: I4
+    vacancy_cumulative: F4
+    vacancy_set: I4
+    line_kev: F4
+    line_cumulative: F4
+    line_next: I4

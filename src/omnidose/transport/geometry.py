@@ -1,0 +1,345 @@
+"""A scene as flat arrays: macro cells with majorants, voxels, shapes, scoring layers.
+
+The macro grid covers voxel grid and shapes. With a voxel grid its cells are whole blocks of voxels,
+so that stepping from cell to cell is integer arithmetic and no cell is crossed by a block border.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from omnidose.errors import GeometryError
+from omnidose.physics.materials import Material
+from omnidose.transport.scene import Box, Cylinder, Scene, Shape
+from omnidose.transport.tally import Region
+
+ArrayF8 = npt.NDArray[np.float64]
+
+#: Target edge of a macro cell; see docs/methods/engine.md for the scan over this number.
+CELL_MM = 16.0
+#: Number of macro cells along an axis when there is no voxel grid to follow.
+CELLS_WITHOUT_GRID = 48
+MAX_CLASSES = 250
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MacroGrid:
+    """Regular cells that cover everything.
+
+    Attributes
+    ----------
+    lower_mm, cell_mm
+        [3] corner and cell size (x, y, z).
+    n_cell
+        [3] number of cells (x, y, z).
+    offset_voxels
+        [3] voxels by which the first cell starts before the voxel grid (x, y, z).
+    voxels_per_cell
+        [3], zeros without a voxel grid.
+    """
+
+    lower_mm: ArrayF8
+    cell_mm: ArrayF8
+    n_cell: npt.NDArray[np.int32]
+    offset_voxels: npt.NDArray[np.int64]
+    voxels_per_cell: npt.NDArray[np.int64]
+
+
+def shape_bounds_mm(shape: Shape) -> tuple[ArrayF8, ArrayF8]:
+    """Return the lower and upper corner of the box around a shape."""
+    if isinstance(shape, Box):
+        return np.asarray(shape.lower_mm, dtype=np.float64), np.asarray(shape.upper_mm, dtype=np.float64)
+    half = np.full(3, shape.radius_mm)
+    half[shape.axis] = shape.length_mm / 2
+    centre = np.asarray(shape.centre_mm, dtype=np.float64)
+    return centre - half, centre + half
+
+
+def inside_shape(shape: Shape, points_mm: ArrayF8) -> npt.NDArray[np.bool_]:
+    """Return which of the points [n, 3] lie in a shape."""
+    if isinstance(shape, Box):
+        return np.asarray(np.all((points_mm >= shape.lower_mm) & (points_mm <= shape.upper_mm), axis=1))
+    delta = points_mm - np.asarray(shape.centre_mm)
+    along = delta[:, shape.axis]
+    radial2 = np.sum(delta**2, axis=1) - along**2
+    return np.asarray((np.abs(along) <= shape.length_mm / 2) & (radial2 <= shape.radius_mm**2))
+
+
+def shape_volume_cm3(shape: Shape) -> float:
+    """Return the full volume of a shape."""
+    if isinstance(shape, Box):
+        lower, upper = shape_bounds_mm(shape)
+        return float(np.prod(upper - lower)) / 1000
+    return float(np.pi * shape.radius_mm**2 * shape.length_mm) / 1000
+
+
+def visible_volumes_cm3(shapes: Sequence[Shape]) -> list[float]:
+    """Return each shape's volume less what later shapes take from it.
+
+    Exact where later shapes are disjoint or lie wholly inside (and not in each other); else from
+    2^18 points of a regular lattice, good to about 0.1 %.
+    """
+    volumes = []
+    for index, shape in enumerate(shapes):
+        later = [other for other in shapes[index + 1 :] if _boxes_overlap(shape, other)]
+        nested = all(_contains(shape, other) for other in later)
+        apart = all(not _boxes_overlap(a, b) for i, a in enumerate(later) for b in later[i + 1 :])
+        if nested and apart:
+            volumes.append(shape_volume_cm3(shape) - sum(shape_volume_cm3(other) for other in later))
+            continue
+        lower, upper = shape_bounds_mm(shape)
+        axes = [lower[a] + (upper[a] - lower[a]) * (np.arange(64) + 0.5) / 64 for a in range(3)]
+        points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+        own = inside_shape(shape, points)
+        seen = own.copy()
+        for other in later:
+            seen &= ~inside_shape(other, points)
+        volumes.append(shape_volume_cm3(shape) * float(seen.sum()) / float(own.sum()))
+    return volumes
+
+
+def _boxes_overlap(a: Shape, b: Shape) -> bool:
+    (al, au), (bl, bu) = shape_bounds_mm(a), shape_bounds_mm(b)
+    return bool(np.all(al < bu) and np.all(bl < au))
+
+
+def _contains(outer: Shape, inner: Shape) -> bool:
+    """True if the corners of ``inner``'s box lie in ``outer`` (both convex: then all of it does)."""
+    lower, upper = shape_bounds_mm(inner)
+    corners = np.array(
+        [
+            [(lower, upper)[i][0], (lower, upper)[j][1], (lower, upper)[k][2]]
+            for i in range(2)
+            for j in range(2)
+            for k in range(2)
+        ]
+    )
+    if isinstance(inner, Cylinder) and isinstance(outer, Cylinder) and inner.axis == outer.axis:
+        # the box around a cylinder is larger than the cylinder: compare axes and radii instead
+        delta = np.asarray(inner.centre_mm) - np.asarray(outer.centre_mm)
+        along = delta[outer.axis]
+        radial = float(np.sqrt(np.sum(delta**2) - along**2))
+        return bool(
+            radial + inner.radius_mm <= outer.radius_mm
+            and abs(along) + inner.length_mm / 2 <= outer.length_mm / 2
+        )
+    return bool(np.all(inside_shape(outer, corners)))
+
+
+def macro_grid(scene: Scene) -> MacroGrid:
+    """Lay macro cells over the voxel grid and all shapes."""
+    bounds = [shape_bounds_mm(shape) for shape in scene.shapes]
+    if scene.voxels is None:
+        lower = np.min([b[0] for b in bounds], axis=0)
+        upper = np.max([b[1] for b in bounds], axis=0)
+        size = np.maximum(upper - lower, 1e-3)
+        pad = 1e-4 * size
+        lower, size = lower - pad, size + 2 * pad
+        n = np.clip(np.ceil(size / CELL_MM), 1, CELLS_WITHOUT_GRID).astype(np.int32)
+        zeros = np.zeros(3, dtype=np.int64)
+        return MacroGrid(
+            lower_mm=lower, cell_mm=size / n, n_cell=n, offset_voxels=zeros, voxels_per_cell=zeros
+        )
+    grid = scene.voxels.grid
+    spacing = np.asarray(grid.spacing_mm)
+    per_cell = np.maximum(1, np.round(CELL_MM / spacing)).astype(np.int64)
+    cell = per_cell * spacing
+    n_voxel = np.asarray(grid.shape_zyx[::-1])
+    before = np.zeros(3, dtype=np.int64)
+    after = np.zeros(3, dtype=np.int64)
+    n_grid = -(-n_voxel // per_cell)
+    for shape_lower, shape_upper in bounds:
+        before = np.maximum(before, np.ceil((grid.lower_mm - shape_lower) / cell - 1e-9).astype(np.int64))
+        covered = grid.lower_mm + n_grid * cell
+        after = np.maximum(after, np.ceil((shape_upper - covered) / cell - 1e-9).astype(np.int64))
+    n = n_grid + before + after
+    if np.prod(n) > 20_000_000:
+        raise GeometryError(
+            f"shapes reach so far beyond the voxel grid that {np.prod(n)} macro cells would be needed",
+            todo="leave out shapes far from the body",
+        )
+    return MacroGrid(
+        lower_mm=grid.lower_mm - before * cell,
+        cell_mm=cell,
+        n_cell=n.astype(np.int32),
+        offset_voxels=before * per_cell,
+        voxels_per_cell=per_cell,
+    )
+
+
+def scene_materials(scene: Scene) -> tuple[Material, ...]:
+    """Return every material of the scene: voxels' first (same indices), then shapes', then the world's."""
+    voxel = scene.voxels.materials if scene.voxels is not None else ()
+    return (*voxel, *(shape.material for shape in scene.shapes), scene.world)
+
+
+def cells_touched(macro: MacroGrid, lower_mm: ArrayF8, upper_mm: ArrayF8) -> tuple[slice, slice, slice]:
+    """Return the (z, y, x) slices of the cells that a box may touch."""
+    first = np.floor((lower_mm - macro.lower_mm) / macro.cell_mm - 1e-6).astype(int)
+    last = np.floor((upper_mm - macro.lower_mm) / macro.cell_mm + 1e-6).astype(int)
+    first = np.clip(first, 0, macro.n_cell - 1)
+    last = np.clip(last, 0, macro.n_cell - 1)
+    return (
+        slice(first[2], last[2] + 1),
+        slice(first[1], last[1] + 1),
+        slice(first[0], last[0] + 1),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Majorants:
+    """Class of every cell and what bounds it.
+
+    Attributes
+    ----------
+    cell_class
+        uint8 [n_cells], x fastest.
+    class_density
+        [n_class, n_material] largest density of each material in any cell of the class.
+    class_floor_per_cm
+        [n_class] lower bound of the majorant (denser virtual collisions where asked for).
+    cell_shapes
+        uint8 [n_cells], 1 where a shape may overlap.
+    """
+
+    cell_class: npt.NDArray[np.uint8]
+    class_density: ArrayF8
+    class_floor_per_cm: ArrayF8
+    cell_shapes: npt.NDArray[np.uint8]
+
+
+def majorants(
+    scene: Scene, macro: MacroGrid, mu_cm2_g: ArrayF8, floors: Sequence[tuple[ArrayF8, ArrayF8, float]]
+) -> Majorants:
+    """Group macro cells into classes by what bounds their attenuation.
+
+    Parameters
+    ----------
+    mu_cm2_g
+        [n_material, n_probe] attenuation at a few energies: cells are alike if their bounds agree
+        within 10 % at all of them.
+    floors
+        (lower_mm, upper_mm, per_cm): boxes in which the majorant must be at least ``per_cm``.
+    """
+    from omnidose.transport._jit import cell_densities
+
+    nx, ny, nz = (int(v) for v in macro.n_cell)
+    materials = scene_materials(scene)
+    density = np.zeros((nz, ny, nx, len(materials)), dtype=np.float32)
+    if scene.voxels is not None:
+        cell_densities(
+            scene.voxels.material_index,
+            scene.voxels.density_g_cm3,
+            macro.offset_voxels,
+            macro.voxels_per_cell,
+            density,
+        )
+    density[..., -1] = np.maximum(density[..., -1], scene.world.density_g_cm3)
+    touched = np.zeros((nz, ny, nx), dtype=np.uint8)
+    first = len(materials) - 1 - len(scene.shapes)
+    for index, shape in enumerate(scene.shapes):
+        where = cells_touched(macro, *shape_bounds_mm(shape))
+        density[(*where, first + index)] = shape.material.density_g_cm3
+        touched[where] = 1
+    floor = np.zeros((nz, ny, nx))
+    for lower, upper, per_cm in floors:
+        where = cells_touched(macro, lower, upper)
+        floor[where] = np.maximum(floor[where], per_cm)
+    flat = density.reshape(-1, len(materials)).astype(np.float64)
+    floor_flat = floor.ravel()
+    cell_class, n_class = _classify(flat, floor_flat, mu_cm2_g)
+    class_density = np.zeros((n_class, len(materials)))
+    np.maximum.at(class_density, cell_class, flat)
+    class_floor = np.zeros(n_class)
+    np.maximum.at(class_floor, cell_class, floor_flat)
+    return Majorants(
+        cell_class=cell_class.astype(np.uint8),
+        class_density=class_density,
+        class_floor_per_cm=class_floor,
+        cell_shapes=touched.ravel(),
+    )
+
+
+def _classify(density: ArrayF8, floor: ArrayF8, mu_cm2_g: ArrayF8) -> tuple[npt.NDArray[np.intp], int]:
+    """Return the class of each cell and the number of classes, at most MAX_CLASSES."""
+    bound = np.zeros((density.shape[0], mu_cm2_g.shape[1]))
+    for m in range(density.shape[1]):
+        bound = np.maximum(bound, density[:, m, None] * mu_cm2_g[m])
+    bound = np.maximum(bound, floor[:, None])
+    step = np.log(1.1)
+    while True:
+        key = np.ceil(np.log(np.maximum(bound, 1e-6)) / step).astype(np.int64)
+        unique, inverse = np.unique(key, axis=0, return_inverse=True)
+        if len(unique) <= MAX_CLASSES:
+            return inverse.reshape(-1), len(unique)
+        step *= 1.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layers:
+    """Scoring regions packed into few label layers.
+
+    Attributes
+    ----------
+    labels
+        uint8 [n_voxels, n_layer], 0 = nothing scored.
+    base
+        [n_layer] index of the region with label 1.
+    weight_column
+        [n_layer] column in ``weights`` or -1.
+    weights
+        float32 [n_voxels or 1, n_weight or 1].
+    order
+        Region indices in the order in which the tally stores them.
+    """
+
+    labels: npt.NDArray[np.uint8]
+    base: npt.NDArray[np.int32]
+    weight_column: npt.NDArray[np.int32]
+    weights: npt.NDArray[np.float32]
+    order: tuple[int, ...]
+
+
+def pack_layers(regions: Sequence[Region], n_voxels: int, first_region: int) -> Layers:
+    """Put regions that do not overlap into one layer; weighted ones apart from whole ones."""
+    layers: list[tuple[npt.NDArray[np.uint8], list[int], npt.NDArray[np.float32] | None]] = []
+    for index, region in enumerate(regions):
+        voxels = region.voxels
+        if voxels.size and (int(voxels.min()) < 0 or int(voxels.max()) >= n_voxels):
+            raise GeometryError(f"region '{region.key}' names voxels outside the grid of {n_voxels}")
+        for labels, members, weights in layers:
+            free = not np.any(labels[voxels])
+            if free and len(members) < 255 and (weights is None) == (region.weights is None):
+                break
+        else:
+            labels = np.zeros(n_voxels, dtype=np.uint8)
+            weights = None if region.weights is None else np.zeros(n_voxels, dtype=np.float32)
+            members = []
+            layers.append((labels, members, weights))
+        members.append(index)
+        labels[voxels] = len(members)
+        if weights is not None and region.weights is not None:
+            weights[voxels] = region.weights
+    columns = [w for _labels, _members, w in layers if w is not None]
+    weight_column, used, base, start = [], 0, [], first_region
+    for _labels, members, weights in layers:
+        weight_column.append(used if weights is not None else -1)
+        used += weights is not None
+        base.append(start)
+        start += len(members)
+    stacked = (
+        np.stack([lab for lab, _m, _w in layers], axis=1)
+        if layers
+        else np.zeros((max(n_voxels, 1), 0), np.uint8)
+    )
+    return Layers(
+        labels=np.ascontiguousarray(stacked),
+        base=np.array(base, dtype=np.int32),
+        weight_column=np.array(weight_column, dtype=np.int32),
+        weights=np.ascontiguousarray(np.stack(columns, axis=1)) if columns else np.zeros((1, 1), np.float32),
+        order=tuple(i for _labels, members, _w in layers for i in members),
+    )

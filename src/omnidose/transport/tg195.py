@@ -1,0 +1,241 @@
+"""The AAPM TG-195 cases 1, 2 and 4 as scenes: geometry, beams and scoring of the report.
+
+Source: I. Sechopoulos et al., Med. Phys. 42 (2015) 5679; AAPM Report 195 (2015). All lengths of the
+report are in cm; here mm. Results in eV per emitted photon (cases 2 and 4).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from omnidose.data import load
+from omnidose.physics.materials import Material
+from omnidose.physics.spectra import Spectrum
+from omnidose.transport.engine import ProgressCallback, simulate
+from omnidose.transport.scene import AIR, Box, Cylinder, Scene, Shape
+from omnidose.transport.sources import PyramidSource
+from omnidose.transport.tally import Tally
+
+SOFT_TISSUE = Material(
+    name="TG-195 soft tissue",
+    weight_fractions={
+        1: 0.105, 6: 0.256, 7: 0.027, 8: 0.602, 11: 0.001, 15: 0.002, 16: 0.003, 17: 0.002, 19: 0.002,
+    },
+    density_g_cm3=1.03,
+)  # fmt: skip
+PMMA = Material(
+    name="TG-195 PMMA",
+    weight_fractions={1: 0.080541, 6: 0.599846, 8: 0.319613},
+    density_g_cm3=1.19,
+)
+ALUMINIUM = Material(name="aluminium", weight_fractions={13: 1.0}, density_g_cm3=2.699)
+
+#: VOI number -> centre relative to the middle of the body, cm.
+VOI_CENTRES_CM = {
+    1: (0, -15, 0),
+    2: (-15, 0, 0),
+    3: (0, 0, 0),
+    4: (15, 0, 0),
+    5: (0, 15, 0),
+    6: (0, 0, -6),
+    7: (0, 0, -3),
+    8: (0, 0, 3),
+    9: (0, 0, 6),
+}
+#: Filter thickness of case 1, mm of aluminium: beam -> (HVL, QVL).
+FILTERS_MM = {
+    "30 keV": (2.273, 4.546),
+    "100 keV": (15.11, 30.22),
+    "30 kVp": (0.3431, 0.7663),
+    "100 kVp": (3.95, 9.84),
+}
+ANGLES_DEG = tuple(range(0, 360, 10))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """One published value: mean and range of EGSnrc, Geant4, MCNP and PENELOPE."""
+
+    mean: float
+    lower: float
+    upper: float
+
+
+def published(case: str, beam: str, mode: str, volume: str) -> Published:
+    """Return one value of the report (KeyError if there is none)."""
+    for row in load("tg195_results").rows():
+        if (row["case"], row["beam"], row["mode"], str(row["volume"])) == (case, beam, mode, volume):
+            return Published(mean=float(row["mean4"]), lower=float(row["min4"]), upper=float(row["max4"]))
+    raise KeyError((case, beam, mode, volume))
+
+
+def spectrum(beam: str) -> Spectrum:
+    """Return the beam of a case by the report's name, for example ``120 kVp`` or ``56.4 keV``."""
+    if beam.endswith("keV"):
+        return Spectrum.line(float(beam.split()[0]))
+    table = load(
+        {"30": "tg195_spectrum_mo30", "100": "tg195_spectrum_w100", "120": "tg195_spectrum_w120"}[
+            beam.split()[0]
+        ]
+    )
+    return Spectrum(energy_kev=table["energy_kev"], weight=table["weight"], bin_width_kev=0.5, name=beam)
+
+
+def run_case1(beam: str, filter_mm: float, *, histories: float, seed: int = 1) -> Tally:
+    """Air kerma behind an aluminium filter in a narrow beam: energy taken up by an air disc at 1 m."""
+    shapes: list[Shape] = []
+    if filter_mm > 0:
+        shapes.append(
+            Cylinder(
+                key="filter",
+                material=ALUMINIUM,
+                centre_mm=(0, 0, 100 + filter_mm / 2),
+                radius_mm=20,
+                length_mm=filter_mm,
+            )
+        )
+    shapes.append(Cylinder(key="detector", material=AIR, centre_mm=(0, 0, 1000), radius_mm=5, length_mm=1))
+    half = 5 / 1000 * 1.02
+    source = PyramidSource(
+        position_mm=(0, 0, 0),
+        direction=(0, 0, 1),
+        up=(0, 1, 0),
+        half_tangents=(-half, half, -half, half),
+        spectrum=spectrum(beam),
+    )
+    return simulate(
+        Scene(shapes=tuple(shapes)),
+        source,
+        histories=histories,
+        seed=seed,
+        sampling_per_cm={"detector": 20.0},
+    )
+
+
+def run_case2(
+    beam: str, angle_deg: float, *, histories: float, seed: int = 1, progress: ProgressCallback | None = None
+) -> Tally:
+    """Radiography (0 deg) or tomosynthesis (15 deg) of a soft-tissue block with nine volumes of interest."""
+    shapes: list[Shape] = [
+        Box(key="body", material=SOFT_TISSUE, lower_mm=(-195, -195, 1550), upper_mm=(195, 195, 1750))
+    ]
+    for number, centre in VOI_CENTRES_CM.items():
+        x, y, z = (10 * c for c in centre)
+        shapes.append(
+            Box(
+                key=f"VOI {number}",
+                material=SOFT_TISSUE,
+                lower_mm=(x - 15, y - 15, z + 1650 - 15),
+                upper_mm=(x + 15, y + 15, z + 1650 + 15),
+            )
+        )
+    shift = -1800 * math.tan(math.radians(angle_deg))
+    source = PyramidSource(
+        position_mm=(0, shift, 0),
+        direction=(0, 0, 1),
+        up=(0, 1, 0),
+        half_tangents=(-195 / 1800, 195 / 1800, (-195 - shift) / 1800, (195 - shift) / 1800),
+        spectrum=spectrum(beam),
+    )
+    dense = {f"VOI {number}": 1.0 for number in VOI_CENTRES_CM}
+    return simulate(
+        Scene(shapes=tuple(shapes)),
+        source,
+        histories=histories,
+        seed=seed,
+        sampling_per_cm=dense,
+        progress=progress,
+    )
+
+
+def case2_energies_ev(tally: Tally) -> dict[str, tuple[float, float]]:
+    """Return volume -> (eV per history, standard error); the body holds all its VOIs."""
+    out = {}
+    total = 1000 * tally.batch_energy_kev.sum(axis=1)
+    out["Total body"] = (float(total.mean()), float(total.std(ddof=1) / math.sqrt(total.size)))
+    for number in VOI_CENTRES_CM:
+        k = tally.index(f"VOI {number}")
+        out[f"VOI {number}"] = (1000 * float(tally.energy_kev[k]), 1000 * float(tally.std_kev[k]))
+    return out
+
+
+def _fan(beam: str, collimation_mm: float) -> PyramidSource:
+    in_plane = 16 / 60
+    along = collimation_mm / 2 / 600
+    return PyramidSource(
+        position_mm=(-600, 0, 0),
+        direction=(1, 0, 0),
+        up=(0, 0, 1),
+        half_tangents=(-in_plane, in_plane, -along, along),
+        spectrum=spectrum(beam),
+    )
+
+
+def run_case4_part1(beam: str, collimation_mm: float, *, histories: float, seed: int = 1) -> Tally:
+    """A static CT fan on a PMMA cylinder: four slabs of 10 mm from the middle outwards."""
+    shapes: list[Shape] = [
+        Cylinder(key="cylinder", material=PMMA, centre_mm=(0, 0, 0), radius_mm=160, length_mm=3000)
+    ]
+    for k in range(4):
+        shapes.append(
+            Cylinder(
+                key=f"VOI {k + 1}", material=PMMA, centre_mm=(0, 0, 10.0 * k), radius_mm=160, length_mm=10
+            )
+        )
+    return simulate(Scene(shapes=tuple(shapes)), _fan(beam, collimation_mm), histories=histories, seed=seed)
+
+
+def run_case4_part2(
+    beam: str,
+    collimation_mm: float,
+    *,
+    histories: float,
+    seed: int = 1,
+    progress: ProgressCallback | None = None,
+) -> Tally:
+    """The fan of part 1 with scoring rods: the centre and, by symmetry, all 36 outer positions at once.
+
+    In the report the source turns by ``angle`` around the cylinder and the outer rod stays at
+    (-150, 0); here the source stays and the rod turns by ``-angle``.
+    """
+    shapes: list[Shape] = [
+        Cylinder(key="cylinder", material=PMMA, centre_mm=(0, 0, 0), radius_mm=160, length_mm=3000),
+        Cylinder(key="Center", material=PMMA, centre_mm=(0, 0, 0), radius_mm=5, length_mm=100),
+    ]
+    for angle in ANGLES_DEG:
+        a = math.pi - math.radians(angle)
+        shapes.append(
+            Cylinder(
+                key=f"{angle}",
+                material=PMMA,
+                centre_mm=(150 * math.cos(a), 150 * math.sin(a), 0),
+                radius_mm=5,
+                length_mm=100,
+            )
+        )
+    dense = {"Center": 3.0} | {f"{angle}": 3.0 for angle in ANGLES_DEG}
+    return simulate(
+        Scene(shapes=tuple(shapes)),
+        _fan(beam, collimation_mm),
+        histories=histories,
+        seed=seed,
+        sampling_per_cm=dense,
+        progress=progress,
+    )
+
+
+def case4_periphery_ev(tally: Tally) -> dict[str, tuple[float, float]]:
+    """Return angle (as text) or ``Continuous`` -> (eV per history, standard error) of the outer rod."""
+    columns = [tally.index(f"{angle}") for angle in ANGLES_DEG]
+    batches = 1000 * tally.batch_energy_kev[:, columns]
+    n = batches.shape[0]
+    out = {
+        f"{angle}": (float(batches[:, k].mean()), float(batches[:, k].std(ddof=1) / math.sqrt(n)))
+        for k, angle in enumerate(ANGLES_DEG)
+    }
+    mean = batches.mean(axis=1)
+    out["Continuous"] = (float(np.mean(mean)), float(mean.std(ddof=1) / math.sqrt(n)))
+    return out
