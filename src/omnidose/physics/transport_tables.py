@@ -22,6 +22,8 @@ from omnidose.physics.materials import Material
 from omnidose.physics.photons import (
     HC_KEV_ANGSTROM,
     mass_attenuation_cm2_g,
+    mass_energy_absorption_cm2_g,
+    mass_energy_transfer_cm2_g,
     mean_compton_electron_kev,
     mixture_form_factor_squared,
     mixture_scattering_function,
@@ -226,6 +228,20 @@ def build_photon_table(
         line_next=sets.after,
         vacancy_mean_kev=sets.mean_kev.astype(np.float32),
     )
+
+
+def energy_absorption_row(material: Material, table: PhotonTable) -> F4:
+    """Return float32 [n_energy] mu_en/rho (cm2/g) of a medium on the grid of ``table``.
+
+    For the energy that a medium takes up in a photon fluence (charged-particle equilibrium). The medium
+    need not be among the table's materials.
+    """
+    coarse = np.geomspace(table.cutoff_kev, table.max_energy_kev, 400)
+    energy = table.energy_kev
+    lost = mass_energy_absorption_cm2_g(material, np.clip(coarse, table.cutoff_kev, table.max_energy_kev))
+    transfer = mass_energy_transfer_cm2_g(material, np.clip(coarse, table.cutoff_kev, table.max_energy_kev))
+    kept = np.interp(np.log(energy), np.log(coarse), lost / transfer)  # 1 - g is smooth, also at edges
+    return np.asarray(mass_energy_transfer_cm2_g(material, energy) * kept, dtype=np.float32)
 
 
 class _LineSets:
