@@ -138,7 +138,8 @@ def _is_aligned(stack: Stack, shape: tuple[int, ...]) -> bool:
 def _shear_axes(stack: Stack) -> tuple[int, int, int, bool] | None:
     """Return the patient axes of the straight and the tilted in-plane direction and of the stack.
 
-    The fourth value tells whether the row direction is the straight one. None if the stack is not of that kind.
+    The fourth value tells whether the row direction is the straight one. None if the stack
+    is not of that kind.
     """
     travel = stack.origins_mm - stack.origins_mm[0]
     stack_axis = int(np.argmax(np.max(np.abs(travel), axis=0)))
