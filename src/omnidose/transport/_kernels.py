@@ -269,12 +269,14 @@ def find_shape(geo, x, y, z):
             dx = x - size[k, 0]
             dy = y - size[k, 1]
             dz = z - size[k, 2]
+            r2 = dx * dx + dy * dy + dz * dz
+            if geo.shape_kind[k] == 2:
+                if r2 <= size[k, 3] * size[k, 3]:
+                    return i32(k)
+                continue
             axis = geo.shape_axis[k]
             along = dx if axis == 0 else (dy if axis == 1 else dz)
-            if (
-                abs(along) <= size[k, 4]
-                and dx * dx + dy * dy + dz * dz - along * along <= size[k, 3] * size[k, 3]
-            ):
+            if abs(along) <= size[k, 4] and r2 - along * along <= size[k, 3] * size[k, 3]:
                 return i32(k)
     return i32(-1)
 

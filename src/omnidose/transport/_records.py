@@ -46,7 +46,7 @@ class Geometry(NamedTuple):
     shape_kind, shape_axis, shape_region, shape_material
         [n_shape].
     shape_size
-        [n_shape, 6]: boxes lower and upper corner; cylinders centre, radius, half length, 0.
+        [n_shape, 6]: boxes lower and upper corner; cylinders and spheres centre, radius, half length, 0.
     world_lower, world_upper
         [3] where photons escape.
     world_material

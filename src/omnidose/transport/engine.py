@@ -25,7 +25,7 @@ from omnidose.transport.geometry import (
     visible_volumes_cm3,
 )
 from omnidose.transport.physics_tables import compile_physics
-from omnidose.transport.scene import Box, Cylinder, Scene
+from omnidose.transport.scene import Box, Cylinder, Scene, Sphere
 from omnidose.transport.source_tables import compile_source, source_bounds_mm, source_spectra
 from omnidose.transport.sources import Source
 from omnidose.transport.tally import Region, Tally
@@ -118,7 +118,16 @@ def simulate(
     """
     if (histories is None) == (precision is None):
         raise InputError("give either histories or precision", todo="for example histories=1e6")
-    job = _Job(scene, source, regions, seed, voxel_map, sampling_per_cm or {}, cutoff_kev, threads)
+    job = Job(
+        scene,
+        source,
+        regions=regions,
+        seed=seed,
+        voxel_map=voxel_map,
+        sampling_per_cm=sampling_per_cm,
+        cutoff_kev=cutoff_kev,
+        threads=threads,
+    )
     if histories is not None:
         if histories < BATCHES:
             raise InputError(f"{histories:g} histories are too few", allowed=f"at least {BATCHES}")
@@ -131,19 +140,20 @@ def simulate(
     return job.tally()
 
 
-class _Job:
+class Job:
     """Everything compiled for one run, and the batches collected so far."""
 
     def __init__(
         self,
         scene: Scene,
         source: Source,
-        regions: Sequence[Region],
-        seed: int,
-        voxel_map: bool,
-        sampling_per_cm: dict[str, float],
-        cutoff_kev: float,
-        threads: int | None,
+        *,
+        regions: Sequence[Region] = (),
+        seed: int = 1,
+        voxel_map: bool = False,
+        sampling_per_cm: dict[str, float] | None = None,
+        cutoff_kev: float = CUTOFF_KEV,
+        threads: int | None = None,
     ) -> None:
         if regions and scene.voxels is None:
             raise InputError("regions are voxels, but the scene has no voxel grid", todo="use shapes")
@@ -160,7 +170,8 @@ class _Job:
         self.macro = macro
         media = [region.medium for region in regions]
         responses = [m for i, m in enumerate(media) if m is not None and m not in media[:i]]
-        self.physics: Physics = compile_physics(scene_materials(scene), responses, max_kev, cutoff_kev)
+        self.materials = scene_materials(scene)
+        self.physics: Physics = compile_physics(self.materials, responses, max_kev, cutoff_kev)
         shape_keys = list(dict.fromkeys(shape.key for shape in scene.shapes))
         n_voxels = scene.voxels.grid.voxel_count if scene.voxels is not None else 0
         layers = pack_layers(regions, n_voxels, len(shape_keys))
@@ -174,7 +185,7 @@ class _Job:
         for k, region in enumerate(ordered):
             if region.medium is not None:
                 response_index[len(shape_keys) + k] = responses.index(region.medium)
-        floors = _floors(scene, regions, sampling_per_cm)
+        floors = _floors(scene, regions, sampling_per_cm or {})
         probe = np.linspace(0, self.physics.n_energy - 1, 12).astype(int)
         major = majorants(scene, macro, self.physics.rows[:, probe, 0].astype(np.float64), floors)
         self.geometry = _geometry(scene, source, macro, major, self.physics, layers, response_index)
@@ -377,7 +388,8 @@ def _geometry(
             )
         else:
             size[k, :3] = np.subtract(shape.centre_mm, origin)
-            size[k, 3:5] = shape.radius_mm, shape.length_mm / 2
+            size[k, 3] = shape.radius_mm
+            size[k, 4] = shape.length_mm / 2 if isinstance(shape, Cylinder) else shape.radius_mm
     keys = list(dict.fromkeys(shape.key for shape in scene.shapes))
     materials = scene_materials(scene)
     first_shape = len(materials) - 1 - n_shapes
@@ -412,7 +424,7 @@ def _geometry(
         layer_weight=layers.weight_column,
         weights=layers.weights,
         region_response=response_index if response_index.size else np.full(1, -1, dtype=np.int32),
-        shape_kind=np.array([int(isinstance(s, Cylinder)) for s in scene.shapes], dtype=np.int32),
+        shape_kind=np.array([(Box, Cylinder, Sphere).index(type(s)) for s in scene.shapes], dtype=np.int32),
         shape_axis=np.array([getattr(s, "axis", 2) for s in scene.shapes], dtype=np.int32),
         shape_region=np.array([keys.index(s.key) for s in scene.shapes], dtype=np.int32),
         shape_material=np.arange(first_shape, first_shape + n_shapes, dtype=np.int32),

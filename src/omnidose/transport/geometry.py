@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from omnidose.errors import GeometryError
 from omnidose.physics.materials import Material
-from omnidose.transport.scene import Box, Cylinder, Scene, Shape
+from omnidose.transport.scene import Box, Cylinder, Scene, Shape, Sphere
 from omnidose.transport.tally import Region
 
 ArrayF8 = npt.NDArray[np.float64]
@@ -54,7 +54,8 @@ def shape_bounds_mm(shape: Shape) -> tuple[ArrayF8, ArrayF8]:
     if isinstance(shape, Box):
         return np.asarray(shape.lower_mm, dtype=np.float64), np.asarray(shape.upper_mm, dtype=np.float64)
     half = np.full(3, shape.radius_mm)
-    half[shape.axis] = shape.length_mm / 2
+    if isinstance(shape, Cylinder):
+        half[shape.axis] = shape.length_mm / 2
     centre = np.asarray(shape.centre_mm, dtype=np.float64)
     return centre - half, centre + half
 
@@ -64,6 +65,8 @@ def inside_shape(shape: Shape, points_mm: ArrayF8) -> npt.NDArray[np.bool_]:
     if isinstance(shape, Box):
         return np.asarray(np.all((points_mm >= shape.lower_mm) & (points_mm <= shape.upper_mm), axis=1))
     delta = points_mm - np.asarray(shape.centre_mm)
+    if isinstance(shape, Sphere):
+        return np.asarray(np.sum(delta**2, axis=1) <= shape.radius_mm**2)
     along = delta[:, shape.axis]
     radial2 = np.sum(delta**2, axis=1) - along**2
     return np.asarray((np.abs(along) <= shape.length_mm / 2) & (radial2 <= shape.radius_mm**2))
@@ -74,6 +77,8 @@ def shape_volume_cm3(shape: Shape) -> float:
     if isinstance(shape, Box):
         lower, upper = shape_bounds_mm(shape)
         return float(np.prod(upper - lower)) / 1000
+    if isinstance(shape, Sphere):
+        return float(4 / 3 * np.pi * shape.radius_mm**3) / 1000
     return float(np.pi * shape.radius_mm**2 * shape.length_mm) / 1000
 
 

@@ -77,7 +77,17 @@ class Cylinder:
     axis: int = 2
 
 
-Shape = Box | Cylinder
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sphere:
+    """A sphere."""
+
+    key: str
+    material: Material
+    centre_mm: tuple[float, float, float]
+    radius_mm: float
+
+
+Shape = Box | Cylinder | Sphere
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
