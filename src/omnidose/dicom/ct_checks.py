@@ -54,6 +54,9 @@ class ValueCheck:
         self.top_hu = 0.0
         self.corner_min: npt.NDArray[np.float32] | None = None
         self.corner_max: npt.NDArray[np.float32] | None = None
+        self.ring: npt.NDArray[np.intp] | None = None
+        self.ring_filling = 0
+        self.ring_total = 0
 
     def add(self, hu: npt.NDArray[np.float32], filling: npt.NDArray[np.bool_], frame: Frame) -> None:
         """Count one slice (HU before filling was replaced)."""
@@ -71,6 +74,11 @@ class ValueCheck:
         self.inside += int(filling.size - np.count_nonzero(filling))
         corners = _corners(hu)
         self.corner_min = corners if self.corner_min is None else np.minimum(self.corner_min, corners)
+        if self.ring is None:
+            self.ring = np.flatnonzero(_ring(hu.shape))
+        near_edge = hu.ravel()[self.ring]
+        self.ring_filling += int(np.count_nonzero(near_edge == corners[0, 0, 0]))
+        self.ring_total += near_edge.size
         self.corner_max = corners if self.corner_max is None else np.maximum(self.corner_max, corners)
 
     @property
@@ -128,17 +136,27 @@ def _corners(hu: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.stack([hu[:y, :x], hu[:y, -x:], hu[-y:, :x], hu[-y:, -x:]])
 
 
+def _ring(shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+    """Return the pixels just inside the circle that the matrix inscribes."""
+    y, x = np.indices(shape, dtype=np.float32)
+    radius = np.hypot((y - (shape[0] - 1) / 2) / (shape[0] / 2), (x - (shape[1] - 1) / 2) / (shape[1] / 2))
+    return np.asarray((radius > 0.85) & (radius < 0.98))
+
+
 def circular_field(check: ValueCheck, frame: Frame) -> npt.NDArray[np.bool_]:
     """Return the field of view [row, column] of images whose corners hold one constant filling value.
 
     Reconstructed air has noise; corners that hold one and the same value in every slice were never
-    reconstructed. The field is then the circle that the matrix (or ReconstructionDiameter) inscribes.
+    reconstructed, unless most of the air inside the circle holds that value too. The field is then the
+    circle that the matrix (or ReconstructionDiameter) inscribes.
     """
     everything = np.ones((frame.rows, frame.columns), dtype=bool)
     if check.corner_min is None or check.corner_max is None or frame.rows < 32 or frame.columns < 32:
         return everything
     if float(check.corner_min.min()) != float(check.corner_max.max()) or check.corner_max.max() > -900:
         return everything
+    if check.ring_filling > 0.5 * check.ring_total:
+        return everything  # the same value inside the circle: noise-free air (a synthetic CT), no filling
     diameter = number(frame.header, "ReconstructionDiameter") or 0.0
     width = frame.columns * frame.spacing_mm[0]
     if (
