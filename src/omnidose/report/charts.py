@@ -1,0 +1,264 @@
+"""Geometry of the drawings: bars, histograms, dots. The templates only place it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, floor, log10
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from omnidose.anatomy.body import Origin
+from omnidose.dosimetry.results import Figure, OrganDoses
+from omnidose.report import words
+
+BARS_MAX = 24
+LINES_MAX = 7
+#: Width and height of line charts in user units, and the margins left, top, right, bottom.
+CHART = (720.0, 320.0)
+MARGIN = (56.0, 12.0, 16.0, 46.0)
+DOTS_MAX = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """One organ's bar; lengths are per cent of the width."""
+
+    name: str
+    text: str
+    length: float
+    stat_from: float
+    stat_to: float
+    syst_from: float
+    syst_to: float
+    origin: str
+    row: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of a chart: points as an SVG list, number of its style."""
+
+    name: str
+    points: str
+    style: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineChart:
+    """A chart with ticks as (place, text)."""
+
+    title: str
+    lines: tuple[Line, ...]
+    x_ticks: tuple[tuple[float, str], ...]
+    y_ticks: tuple[tuple[float, str], ...]
+    x_label: str
+    y_label: str
+    width: float = CHART[0]
+    height: float = CHART[1]
+    left: float = MARGIN[0]
+    top: float = MARGIN[1]
+    right: float = CHART[0] - MARGIN[2]
+    bottom: float = CHART[1] - MARGIN[3]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dots:
+    """A group of people as dots: SVG paths of the three kinds on a grid of ``columns``."""
+
+    group: int
+    columns: int
+    rows: int
+    baseline: int
+    extra: int
+    further: int
+    baseline_path: str
+    extra_path: str
+    further_path: str
+    rest_path: str
+    text: str
+
+
+def organ_rows(doses: OrganDoses) -> list[dict[str, Any]]:
+    """Return the rows of the present organs, highest dose first."""
+    rows = [r for r in doses.rows() if r["origin"] != Origin.ABSENT.value and np.isfinite(r["dose_mgy"])]
+    return sorted(rows, key=lambda r: -float(r["dose_mgy"]))
+
+
+def organ_bars(doses: OrganDoses) -> tuple[Bar, ...]:
+    """Return bars of the organs with the highest doses; the longest interval ends at 100 per cent."""
+    rows = organ_rows(doses)[:BARS_MAX]
+    ends = [r["dose_mgy"] + 2 * max(r["std_statistical_mgy"], r["std_systematic_mgy"]) for r in rows]
+    top = max(ends, default=0.0) or 1.0
+    bars = []
+    for row in rows:
+        dose, stat, syst = (float(row[k]) for k in ("dose_mgy", "std_statistical_mgy", "std_systematic_mgy"))
+        name = words.organ_name(str(row["organ"]))
+        text = (
+            f"{name}: {words.number(dose)} {row['unit']}, statistical ± {words.number(2 * stat, 2)}, "
+            f"systematic ± {words.number(2 * syst, 2)} (95 %)"
+        )
+        bars.append(
+            Bar(
+                name=name,
+                text=text,
+                length=100 * dose / top,
+                stat_from=100 * max(dose - 2 * stat, 0) / top,
+                stat_to=100 * (dose + 2 * stat) / top,
+                syst_from=100 * max(dose - 2 * syst, 0) / top,
+                syst_to=100 * (dose + 2 * syst) / top,
+                origin=str(row["origin"]),
+                row=row,
+            )
+        )
+    return tuple(bars)
+
+
+def nice_ticks(top: float, count: int = 5) -> list[float]:
+    """Return ticks from 0 up to at least ``top`` in steps of 1, 2 or 5 times a power of ten."""
+    if not top > 0:
+        return [0.0, 1.0]
+    raw = top / count
+    power = 10.0 ** floor(log10(raw))
+    step = next(s * power for s in (1, 2, 5, 10) if s * power >= raw * (1 - 1e-9))
+    return [i * step for i in range(ceil(top / step - 1e-9) + 1)]
+
+
+def _chart(
+    title: str,
+    series: list[tuple[str, npt.NDArray[np.float64], npt.NDArray[np.float64]]],
+    x_label: str,
+    y_label: str,
+    y_ticks: list[float],
+    y_text: list[str],
+    x_span: tuple[float, float],
+    x_ticks: list[float],
+) -> LineChart:
+    width, height = CHART
+    left, top, right, bottom = MARGIN
+    y_top = y_ticks[-1]
+
+    def place_x(value: Any) -> Any:
+        return left + (value - x_span[0]) / (x_span[1] - x_span[0]) * (width - left - right)
+
+    def place_y(value: Any) -> Any:
+        return height - bottom - value / y_top * (height - top - bottom)
+
+    lines = []
+    for style, (name, x, y) in enumerate(series):
+        points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(place_x(x), place_y(y), strict=True))
+        lines.append(Line(name=name, points=points, style=style))
+    return LineChart(
+        title=title,
+        lines=tuple(lines),
+        x_ticks=tuple((float(place_x(t)), words.number(t)) for t in x_ticks),
+        y_ticks=tuple((float(place_y(t)), text) for t, text in zip(y_ticks, y_text, strict=True)),
+        x_label=x_label,
+        y_label=y_label,
+    )
+
+
+def dvh_chart(doses: OrganDoses, unit: str) -> LineChart | None:
+    """Return the dose-volume histograms of the organs with the highest doses, or None if there is none."""
+    names = [r["organ"] for r in organ_rows(doses) if r["organ"] in doses.dvh][:LINES_MAX]
+    if not names:
+        return None
+    ends = []
+    for name in names:
+        dvh = doses.dvh[name]
+        above = dvh.dose_mgy[dvh.volume_fraction > 0.002]
+        ends.append(float(above.max()) if above.size else 0.0)
+    x_ticks = nice_ticks(max(ends))
+    series = []
+    for name in names:
+        dvh = doses.dvh[name]
+        keep = dvh.dose_mgy <= x_ticks[-1]
+        x, y = dvh.dose_mgy[keep], dvh.volume_fraction[keep]
+        thin = max(len(x) // 240, 1)
+        series.append((words.organ_name(name), x[::thin], y[::thin]))
+    y_ticks = [0.0, 0.25, 0.5, 0.75, 1.0]
+    y_text = [f"{100 * t:.0f} %" for t in y_ticks]
+    span = (0.0, x_ticks[-1])
+    return _chart(
+        "Dose-volume histograms", series, f"Dose ({unit})", "Volume", y_ticks, y_text, span, x_ticks
+    )
+
+
+def figure_chart(figure: Figure) -> LineChart | None:
+    """Return a figure that is a line (``x`` and ``y`` in its data), or None."""
+    try:
+        x = np.asarray(figure.data["x"], dtype=float)
+        y = np.asarray(figure.data["y"], dtype=float)
+    except (KeyError, TypeError, ValueError):
+        return None
+    if x.ndim != 1 or x.shape != y.shape or x.size < 2 or not np.all(np.isfinite(x) & np.isfinite(y)):
+        return None
+    if np.ptp(x) == 0 or y.min() < 0:
+        return None
+    y_ticks = nice_ticks(float(y.max()))
+    low, high = float(x.min()), float(x.max())
+    step = nice_ticks(high - low)[1]
+    x_ticks = [t * step for t in range(ceil(low / step), floor(high / step) + 1)]
+    return _chart(
+        figure.title,
+        [(figure.title, x, y)],
+        str(figure.data.get("x_label", "")),
+        str(figure.data.get("y_label", "")),
+        y_ticks,
+        [words.number(t) for t in y_ticks],
+        (low, high),
+        x_ticks,
+    )
+
+
+def _run(start: int, stop: int, columns: int) -> str:
+    """Return the outline of the cells start..stop-1 of a grid filled row by row, as an SVG path."""
+    out = []
+    while start < stop:
+        row, column = divmod(start, columns)
+        if column == 0 and stop - start >= columns:
+            rows = (stop - start) // columns
+            out.append(f"M0 {row}h{columns}v{rows}h-{columns}z")
+            start += rows * columns
+        else:
+            end = min(stop, (row + 1) * columns)
+            out.append(f"M{column} {row}h{end - start}v1h-{end - start}z")
+            start = end
+    return "".join(out)
+
+
+def people_dots(counts: words.Counts, fractions: tuple[float, float, float]) -> Dots:
+    """Return the dots of a group of at most 10 000 people.
+
+    Parameters
+    ----------
+    counts
+        The numbers told in words (they name the group).
+    fractions
+        Baseline, central extra and upper extra risk.
+    """
+    group = min(counts.group, DOTS_MAX)
+    columns = 100 if group > 1000 else 50
+    baseline = min(round(fractions[0] * group), group)
+    extra = min(round(fractions[1] * group), group - baseline)
+    further = max(min(round(fractions[2] * group) - extra, group - baseline - extra), 0)
+    less = "" if extra else " (less than one dot)"
+    text = (
+        f"Of {words.whole(group)} people, {words.whole(baseline)} get cancer without the exposure and "
+        f"{words.whole(extra)} more because of it{less}; up to {words.whole(further)} further if the upper "
+        "end of the interval is true."
+    )
+    return Dots(
+        group=group,
+        columns=columns,
+        rows=-(-group // columns),
+        baseline=baseline,
+        extra=extra,
+        further=further,
+        baseline_path=_run(0, baseline, columns),
+        extra_path=_run(baseline, baseline + extra, columns),
+        further_path=_run(baseline + extra, baseline + extra + further, columns),
+        rest_path=_run(baseline + extra + further, group, columns),
+        text=text,
+    )
