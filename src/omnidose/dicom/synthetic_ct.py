@@ -51,6 +51,7 @@ class SyntheticStudy:
     model: str = "synthetic CT"
     device_serial: str = "0"
     station: str = "SYNTH"
+    body_part: str = "WHOLEBODY"
 
     @property
     def study_uid(self) -> str:
@@ -224,6 +225,7 @@ def _base(
     dataset.AcquisitionNumber = 1
     dataset.FrameOfReferenceUID, dataset.PositionReferenceIndicator = study.frame_of_reference_uid, ""
     dataset.PatientPosition = position
+    dataset.BodyPartExamined = study.body_part
     dataset.IrradiationEventUID = study.event_uid(event)
     dataset.ConvolutionKernel = technique.kernel
     return dataset
