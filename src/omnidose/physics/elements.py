@@ -74,7 +74,8 @@ def _rows(z: int) -> dict[str, ArrayF8]:
     table = load("photons")
     low, high = table["offset"][check_element(z) - 1 : z + 1]
     rows = {name: table[name][low:high].astype(np.float64) for name in _COLUMNS.values()}
-    rows["ln_energy"] = np.log(table["energy_kev"][low:high])
+    rows["energy"] = np.asarray(table["energy_kev"][low:high])
+    rows["ln_energy"] = np.log(rows["energy"])
     for process in (Process.COHERENT, Process.INCOHERENT, Process.PHOTOELECTRIC):
         rows[_COLUMNS[process]] = np.log(rows[_COLUMNS[process]])
     return rows
@@ -108,7 +109,12 @@ def cross_section_cm2_g(z: int, energy_kev: npt.ArrayLike, process: Process) -> 
     """
     energy = check_energy(energy_kev)
     rows = _rows(z)
-    values = np.interp(np.log(energy), rows["ln_energy"], rows[_COLUMNS[process]])
+    # found by energy, not by its logarithm, so that both sides of an edge are told apart to the last bit
+    i = np.clip(np.searchsorted(rows["energy"], energy, side="right") - 1, 0, rows["energy"].size - 2)
+    ln_low, ln_high = rows["ln_energy"][i], rows["ln_energy"][i + 1]
+    share = (np.log(energy) - ln_low) / (ln_high - ln_low)
+    y = rows[_COLUMNS[process]]
+    values = (1 - share) * y[i] + share * y[i + 1]
     if process in _THRESHOLDS:
         values = values * np.maximum(1 - _THRESHOLDS[process] / energy, 0.0) ** 3
     else:
@@ -135,7 +141,7 @@ def vacancy_probabilities(z: int, energy_kev: npt.ArrayLike) -> ArrayF8:
     Source: at the edge from XCOM's jump, elsewhere ratios of Kissel's partial cross sections
     (xraylib), held constant above about 200 keV where these end.
     """
-    energy = np.atleast_1d(check_energy(energy_kev))
+    energy = np.ravel(check_energy(energy_kev))
     table = load("photons")
     edges = shell_edges_kev(z)
     rest = np.ones_like(energy)

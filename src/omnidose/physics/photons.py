@@ -99,7 +99,7 @@ def mean_compton_electron_kev(material: Material, energy_kev: npt.ArrayLike) -> 
     free-electron formula (no Doppler broadening). Gauss-Legendre with 96 nodes in ln(E'/E).
     """
     energy = check_energy(energy_kev)
-    density, electron_kev = _compton_electrons(material, np.atleast_1d(energy))
+    density, electron_kev = _compton_electrons(material, energy.ravel())
     mean = (density * electron_kev).sum(axis=1) / density.sum(axis=1)
     return np.asarray(mean.reshape(energy.shape))
 
@@ -135,7 +135,7 @@ def mean_emitted_kev(z: int, cutoff_kev: float = 0.0) -> ArrayF8:
 def mean_fluorescence_kev(material: Material, energy_kev: npt.ArrayLike, cutoff_kev: float = 0.0) -> ArrayF8:
     """Mean fluorescence energy emitted per photoelectric event in a mixture, K and L shells."""
     energy = check_energy(energy_kev)
-    flat = np.atleast_1d(energy)
+    flat = energy.ravel()
     emitted = np.zeros_like(flat)
     total = np.zeros_like(flat)
     for z, weight in material.weight_fractions.items():
@@ -175,7 +175,7 @@ def mass_energy_absorption_cm2_g(material: Material, energy_kev: npt.ArrayLike) 
     RangeError
         For an energy outside 1 keV to 20 MeV.
     """
-    energy = np.atleast_1d(check_energy(energy_kev))
+    energy = check_energy(energy_kev).ravel()
     photo, incoherent, pair = _charged(material, energy)
     density, electron_kev = _compton_electrons(material, energy)
     radiated = density * electron_kev * radiation_yield(material, electron_kev)
