@@ -66,7 +66,7 @@ class CtMedia:
 
 @cache
 def tissue_materials() -> tuple[Material, ...]:
-    """Return the 24 materials of Schneider et al. (bin 0 is air) and titanium, in the order of their index."""
+    """Return the 24 materials of Schneider et al. (bin 0 is air) and titanium, by index."""
     table = load("ct_number_media")
     out = []
     for i, name in enumerate(_names()):

@@ -4,8 +4,8 @@ Marrow lies in cavities of 0.1 to 1 mm, far below any voxel. Following ICRP Publ
 (annex D), the absorbed dose of the target in a skeletal site is the integral of the photon
 fluence in the site's spongiosa (or medullary cavity) times a response function, which holds the
 electrons that enter marrow from the trabeculae. The organ's dose is the mean over sites, weighted
-with target mass. Below 200 keV this exceeds (marrow, +5 to 15 %) or falls below (endosteum against
-homogeneous bone) what a plain kerma in the medium would give; see docs/methods/organ_doses.md.
+with target mass. At 60 keV the marrow dose is about 0.6 of the mean dose of homogeneous spongiosa;
+from 300 keV up the two agree. See docs/methods/organ_doses.md.
 """
 
 from __future__ import annotations
