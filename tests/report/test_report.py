@@ -385,7 +385,11 @@ def test_risk_stands_beside_the_baseline_on_one_denominator() -> None:
     paragraph = words.patient_paragraph(shown.risk)
     assert "between" in paragraph
     assert "women of age 54" in paragraph
+    assert words.band_phrase(shown.risk.total) in paragraph
+    assert "not certain" in paragraph  # doses below 100 mGy
+    assert "per 100\u202f000" in text
     assert re.search(r"\b1 in ", paragraph) is None
+    assert re.search(r"\d\.\d", paragraph) is None  # no parts of a person
     assert "w_T" in words.physicist_paragraph(shown.risk)
 
 
@@ -433,8 +437,8 @@ def test_numbers_for_people(value: float, text: str) -> None:
 
 
 def test_dots_fill_the_group_exactly() -> None:
-    dots = charts.people_dots(words.counts(estimate(2e-3, 1e-3, 5e-3), 0.4321), (0.4321, 2e-3, 5e-3))
-    assert (dots.baseline, dots.extra, dots.further) == (432, 2, 3)
+    dots = charts.people_dots(words.counts(estimate(2e-3, 1e-3, 5e-3), 0.4321), 2e-3, 5e-3)
+    assert (dots.baseline, dots.extra, dots.further) == (430, 2, 3)
     area = 0.0
     for path in (dots.baseline_path, dots.extra_path, dots.further_path, dots.rest_path):
         for width, height in re.findall(r"h(\d+)v(\d+)h", path):
@@ -462,6 +466,12 @@ def test_every_picture_and_drawing_has_a_text(page: str) -> None:
             assert attributes.get("aria-label") or attributes.get("aria-hidden") == "true"
         if tag == "input" and attributes.get("type") == "range" and attributes.get("id") != "opacity":
             assert attributes.get("aria-label")
+
+
+def test_moments_and_ticks_are_short() -> None:
+    assert words.moment("2026-11-24T08:47:25+00:00") == "2026-11-24 08:47 UTC"
+    assert words.moment("yesterday") == "yesterday"
+    assert [words.tick(t) for t in (0.0, 50.0, 0.25, 1e6)] == ["0", "50", "0.25", "1e+06"]
 
 
 @pytest.mark.parametrize("top", [0.003, 0.9, 1.0, 7.3, 12.0, 999.0, 0.0])

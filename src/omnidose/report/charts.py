@@ -152,7 +152,7 @@ def _chart(
     return LineChart(
         title=title,
         lines=tuple(lines),
-        x_ticks=tuple((float(place_x(t)), words.number(t)) for t in x_ticks),
+        x_ticks=tuple((float(place_x(t)), words.tick(t)) for t in x_ticks),
         y_ticks=tuple((float(place_y(t)), text) for t, text in zip(y_ticks, y_text, strict=True)),
         x_label=x_label,
         y_label=y_label,
@@ -206,7 +206,7 @@ def figure_chart(figure: Figure) -> LineChart | None:
         str(figure.data.get("x_label", "")),
         str(figure.data.get("y_label", "")),
         y_ticks,
-        [words.number(t) for t in y_ticks],
+        [words.tick(t) for t in y_ticks],
         (low, high),
         x_ticks,
     )
@@ -228,21 +228,21 @@ def _run(start: int, stop: int, columns: int) -> str:
     return "".join(out)
 
 
-def people_dots(counts: words.Counts, fractions: tuple[float, float, float]) -> Dots:
+def people_dots(counts: words.Counts, extra_fraction: float, upper_fraction: float) -> Dots:
     """Return the dots of a group of at most 10 000 people.
 
     Parameters
     ----------
     counts
-        The numbers told in words (they name the group).
-    fractions
-        Baseline, central extra and upper extra risk.
+        The numbers told in words: they name the group and the rounded baseline.
+    extra_fraction, upper_fraction
+        Central and upper extra risk. These dots come first, where they are seen.
     """
     group = min(counts.group, DOTS_MAX)
     columns = 100 if group > 1000 else 50
-    baseline = min(round(fractions[0] * group), group)
-    extra = min(round(fractions[1] * group), group - baseline)
-    further = max(min(round(fractions[2] * group) - extra, group - baseline - extra), 0)
+    baseline = min(round(counts.baseline * group / counts.group), group)
+    extra = min(round(extra_fraction * group), group - baseline)
+    further = max(min(round(upper_fraction * group) - extra, group - baseline - extra), 0)
     less = "" if extra else " (less than one dot)"
     text = (
         f"Of {words.whole(group)} people, {words.whole(baseline)} get cancer without the exposure and "
@@ -256,9 +256,9 @@ def people_dots(counts: words.Counts, fractions: tuple[float, float, float]) -> 
         baseline=baseline,
         extra=extra,
         further=further,
-        baseline_path=_run(0, baseline, columns),
-        extra_path=_run(baseline, baseline + extra, columns),
-        further_path=_run(baseline + extra, baseline + extra + further, columns),
+        extra_path=_run(0, extra, columns),
+        further_path=_run(extra, extra + further, columns),
+        baseline_path=_run(extra + further, extra + further + baseline, columns),
         rest_path=_run(baseline + extra + further, group, columns),
         text=text,
     )

@@ -68,6 +68,7 @@ def _environment() -> Environment:
     environment.filters["number"] = words.number
     environment.filters["percent"] = words.percent
     environment.filters["whole"] = words.whole
+    environment.filters["per_100_000"] = _per_100_000
     environment.filters["share"] = _share
     return environment
 
@@ -161,7 +162,7 @@ def _mean_std(components: Any) -> list[tuple[str, str, str]]:
 
 
 def _scale_ticks(top: float) -> list[tuple[float, str]]:
-    return [(100 * t / top, words.number(t)) for t in charts.nice_ticks(top, 4) if t <= top * 1.0001]
+    return [(100 * t / top, words.tick(t)) for t in charts.nice_ticks(top, 4) if t <= top * 1.0001]
 
 
 def _risk(content: ReportContent) -> dict[str, Any] | None:
@@ -169,13 +170,13 @@ def _risk(content: ReportContent) -> dict[str, Any] | None:
     if risk is None:
         return None
     counts = words.counts(risk.total, risk.baseline_fraction)
-    fractions = (risk.baseline_fraction, risk.total.central_fraction, max(risk.total.upper_fraction, 0.0))
+    upper = max(risk.total.upper_fraction, 0.0)
     return {
         "result": risk,
         "counts": counts,
         "group_name": words.group_name(risk.sex, risk.age_y),
         "band": words.band_phrase(risk.total),
-        "dots": charts.people_dots(counts, fractions),
+        "dots": charts.people_dots(counts, risk.total.central_fraction, upper),
         "patient": words.patient_paragraph(risk),
         "referrer": words.referrer_paragraph(risk),
         "physicist": words.physicist_paragraph(risk),
@@ -183,13 +184,25 @@ def _risk(content: ReportContent) -> dict[str, Any] | None:
             {"site": s, "name": words.SITE_NAMES.get(s.site, s.site)}
             for s in sorted(risk.sites, key=lambda s: -s.risk.central_fraction)
         ],
-        "left": [(words.SITE_NAMES.get(site, site), reason) for site, reason in risk.not_estimated],
+        "left": _by_reason(risk.not_estimated),
         "group": words.whole(counts.group),
         "baseline": words.whole(counts.baseline),
         "extra": words.people(counts.extra),
         "low": words.people(counts.low),
         "high": words.people(counts.high),
     }
+
+
+def _by_reason(left: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    """Return reason -> names of the sites left out for it."""
+    groups: dict[str, list[str]] = {}
+    for site, reason in left:
+        groups.setdefault(reason, []).append(words.SITE_NAMES.get(site, site))
+    return {reason: ", ".join(names) for reason, names in groups.items()}
+
+
+def _per_100_000(fraction: float) -> str:
+    return words.number(1e5 * fraction, 2)
 
 
 def _warnings(content: ReportContent) -> list[str]:
@@ -233,7 +246,7 @@ def _provenance(content: ReportContent) -> dict[str, Any]:
     first = sources[0] if sources else None
     return {
         "software": first.software if first else "",
-        "created": first.created if first else "",
+        "created": words.moment(first.created) if first else "",
         "system": f"{first.system}, Python {first.python}" if first else "",
         "tables": dict(sorted(tables.items())),
         "settings": settings,

@@ -117,7 +117,7 @@ def make_pictures(ct: Volume | None, dose: Volume, labels: Volume | None = None)
         size = sum(len(f.ct) + len(f.dose) + len(f.outline) for p in planes for f in p.frames)
         if size <= BUDGET_BYTES or frames == 1:
             return Pictures(planes=planes, top_mgy=top)
-        frames = max(1, (frames // 4) * 2 + 1) if frames > 3 else 1
+        frames = max(1, min(frames - 1, int(frames * BUDGET_BYTES / size)))
 
 
 def _dose_centre_mm(dose: Volume, base: Grid) -> ArrayF8:
@@ -161,7 +161,9 @@ def _plane(
                 position_mm=float(places[index]),
                 ct=_ct_layer(_cut(base, points, name), step) if has_ct else _black(points, across, down),
                 dose=_dose_layer(_cut(dose, points, name), step, top),
-                outline=_outline_layer(_cut(labels, points, name), step) if labels is not None else "",
+                outline=_outline_layer(_cut(labels, points, name, linear=False), step)
+                if labels is not None
+                else "",
             )
         )
     pitch = max(size_mm[across], size_mm[down]) / CENTRE_PIXELS
@@ -181,19 +183,54 @@ def _pixel_centres_mm(grid: Grid, axis: int, pitch_mm: float) -> ArrayF8:
     return np.asarray(low + (np.arange(count) + 0.5) * (high - low) / count)
 
 
-def _cut(volume: Volume, points_mm: dict[int, ArrayF8], plane: str) -> npt.NDArray[np.float32]:
-    """Return the nearest voxels at the points as a picture [down, across]; NaN outside the volume."""
+def _cut(
+    volume: Volume, points_mm: dict[int, ArrayF8], plane: str, *, linear: bool = True
+) -> npt.NDArray[np.float32]:
+    """Return a picture [down, across] at the points; NaN outside the volume.
+
+    The slice is the nearest one; within it values are interpolated linearly, or taken from the
+    nearest voxel (labels).
+    """
     grid = volume.grid
-    indices, valid = [], []
-    for axis in (2, 1, 0):
-        raw = (points_mm[axis] - grid.origin_mm[axis]) / grid.spacing_mm[axis]
-        count = grid.shape_zyx[2 - axis]
-        index = np.rint(raw).astype(int)
-        valid.append((raw > -0.501) & (raw < count - 0.499))
-        indices.append(np.clip(index, 0, count - 1))
-    block = volume.array[np.ix_(*indices)].astype(np.float32)
-    block[~(valid[0][:, None, None] & valid[1][None, :, None] & valid[2][None, None, :])] = np.nan
-    return np.asarray(np.squeeze(block, axis=2 - PLANES[plane][3]))
+    across, down, _step, through, _marks = PLANES[plane]
+    place = (points_mm[through][0] - grid.origin_mm[through]) / grid.spacing_mm[through]
+    if not -0.501 < place < grid.shape_zyx[2 - through] - 0.499:
+        return np.full((points_mm[down].size, points_mm[across].size), np.nan, dtype=np.float32)
+    index = int(np.clip(np.rint(place), 0, grid.shape_zyx[2 - through] - 1))
+    # np.take keeps the order z, y, x: rows run along the slower axis, which is always "down"
+    picture = np.asarray(np.take(volume.array, index, axis=2 - through), dtype=np.float32)
+    for axis, direction in ((down, 0), (across, 1)):
+        picture = _along(picture, direction, grid, axis, points_mm[axis], linear)
+    return picture
+
+
+def _along(
+    picture: npt.NDArray[np.float32],
+    direction: int,
+    grid: Grid,
+    axis: int,
+    points_mm: ArrayF8,
+    linear: bool,
+) -> npt.NDArray[np.float32]:
+    """Resample one direction of a picture at points along a patient axis."""
+    count = grid.shape_zyx[2 - axis]
+    raw = (points_mm - grid.origin_mm[axis]) / grid.spacing_mm[axis]
+    inside = np.clip(raw, 0, count - 1)
+    if linear:
+        low = np.minimum(np.floor(inside).astype(int), max(count - 2, 0))
+        high = np.minimum(low + 1, count - 1)
+        shape = (-1, 1) if direction == 0 else (1, -1)
+        weight = (inside - low).astype(np.float32).reshape(shape)
+        out = np.take(picture, low, axis=direction) * (1 - weight)
+        out = out + np.take(picture, high, axis=direction) * weight
+    else:
+        out = np.take(picture, np.rint(inside).astype(int), axis=direction)
+    outside = (raw <= -0.501) | (raw >= count - 0.499)
+    if direction == 0:
+        out[outside] = np.nan
+    else:
+        out[:, outside] = np.nan
+    return np.asarray(out, dtype=np.float32)
 
 
 def _uri(image: Image.Image, kind: str) -> str:

@@ -1,12 +1,13 @@
 """The words of the report, in one place, and the phrases that are chosen from numbers.
 
-Everything a person reads is here or in a message of another room, so that a translation can
-replace this module.
+Sentences are here, headings in the templates, everything else in a message of another room: a
+translation has two places to look at.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from math import floor, log10
 
 from omnidose.errors import QuantityKindError
@@ -52,12 +53,12 @@ TEXT = {
     "not a medical "
     "device and not a basis for treatment.",
     "not_for_treatment": "Imaging dose – not for treatment",
-    "relative": "Relative result: the images say nothing about the scanner's output, so every dose "
-    "on this page is "
-    "given in {unit}. Multiply by the displayed value to get mGy. No risk can be stated.",
+    "relative": "The images say nothing about the output of the scanner, so every dose on this page is given "
+    "in {unit}. Multiply by the displayed CTDIvol to get mGy. No risk can be stated.",
     "pictures_note": "Views are in radiological convention: the patient's right (R) is on the left "
     "of the picture. "
-    "CT window {level} ± {half} HU. Doses below {floor} are left clear.",
+    "CT window {level} ± {half} HU. Doses below {floor} are left clear. The "
+    "colours mix with the grey of the CT: at full strength of the dose layer they are those of the scale.",
     "bars_note": "Mean absorbed dose of each organ. The two intervals are 95 % (twice the standard "
     "uncertainty): the "
     "dark line is the statistical part of the Monte Carlo, the pale band the systematic part "
@@ -68,9 +69,10 @@ TEXT = {
     "Phantom: taken from a "
     "scaled phantom, outside the images.",
     "dvh_note": "Share of the organ's volume that gets at least the dose on the axis.",
-    "icons_note": "Each dot is one person. Grey dots: would get cancer at some time anyway. Orange "
-    "dots: extra, because of "
-    "this exposure. Outlined dots: further extra cases if the upper end of the 95 % interval is true.",
+    "icons_note": "Each dot is one person. Orange dots, at the beginning: extra cancers because of this "
+    "exposure. Outlined dots: further extra cancers if the upper end of the 95 % interval is true. "
+    "Dark dots: "
+    "cancer at some time anyway. Pale dots: no cancer.",
     "no_pictures": "No pictures: the result has no dose map on a grid that can be shown.",
     "no_sums": "The w_T-weighted sum describes this one patient and is not an effective dose; it is "
     "not used for the risk.",
@@ -163,6 +165,28 @@ def number(value: float, digits: int = 3) -> str:
     return f"{rounded:,.{places}f}".replace(",", SPACE)
 
 
+def tick(value: float) -> str:
+    """Write the number of an axis tick as short as it is exact."""
+    return f"{value:.6g}"
+
+
+def moment(text: str) -> str:
+    """Write an ISO date-time for people; anything else stays as it is."""
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    zone = " UTC" if when.utcoffset() == timedelta(0) else ""
+    return f"{when:%Y-%m-%d %H:%M}{zone}"
+
+
+def some_people(value: float) -> str:
+    """Write a number of people for somebody who is one of them: no part of a person."""
+    if value < 1:
+        return "less than one"
+    return whole(int(significant(value, 2))) if value >= 10 else whole(round(value))
+
+
 def whole(value: int) -> str:
     """Write a whole number, thousands apart."""
     return f"{value:,}".replace(",", SPACE)
@@ -187,13 +211,15 @@ def patient_paragraph(risk: RiskResult) -> str:
     c = counts(risk.total, risk.baseline_fraction)
     group = whole(c.group)
     baseline = whole(c.baseline)
+    small = max((site.dose_mgy for site in risk.sites), default=0.0) < 100.0
+    doubt = " Whether doses as small as these cause any cancer is not certain." if small else ""
     return (
         f"Think of {group} {group_name(risk.sex, risk.age_y)}. Without this examination about {baseline} of "
-        f"them get a cancer at some time in their lives. If all of them had the doses on this page, about "
-        f"{people(c.extra)} more would get one; the true number is probably between {people(c.low)} and "
-        f"{people(c.high)}, and it could be none. Doctors call an extra risk of this size "
-        f"{band_phrase(risk.total)}. An examination is done because what it can find out matters more than "
-        "this; if you have doubts, talk to the doctor who asked for it."
+        "them get a cancer at some time in their lives. If all of them had the doses on this page, about "
+        f"{some_people(c.extra)} more would get one; the true number is probably between "
+        f"{some_people(c.low)} and {some_people(c.high)}.{doubt} An extra risk of this size is called "
+        f"“{band_phrase(risk.total)}”. An examination is done because what it can find out matters more "
+        "than this; if you have doubts, talk to the doctor who asked for it."
     )
 
 

@@ -132,7 +132,7 @@ def lifetime_risk(
         baseline_fraction=people.lifetime_incidence("all", age_y) or 0.0,
         not_estimated=tuple(left),
         warnings=_warnings(events, left, age_y),
-        assumptions=(*engine.assumptions(), *_assumptions(found, people, tuple(sorted(removed)))),
+        assumptions=(*engine.assumptions(), *_assumptions(found, people, events, tuple(sorted(removed)))),
         draws=draws,
         seed=seed,
         tables={**engine.tables(), **({people.table: people.sha256} if people.table else {})},
@@ -212,13 +212,11 @@ def _warnings(events: tuple[DoseEvent, ...], left: list[tuple[str, str]], age_y:
         out.append(f"Not in the total, no organ dose: {', '.join(missing)}.")
     if age_y >= 95:
         out.append("At this age latency leaves no years in which an excess could appear.")
-    if any(not event.signed for event in events):
-        out.append("Not every dose estimate behind this risk has been signed by a responsible person.")
     return tuple(out)
 
 
 def _assumptions(
-    found: list[SiteRisk], people: Population, removed: tuple[str, ...]
+    found: list[SiteRisk], people: Population, events: tuple[DoseEvent, ...], removed: tuple[str, ...]
 ) -> tuple[Assumption, ...]:
     out = [
         Assumption(
@@ -236,6 +234,13 @@ def _assumptions(
                 text=f"No baseline statistics for {', '.join(absolute)} in this population: absolute "
                 "transfer only.",
                 effect="the uncertainty of the transfer is not in the interval of these sites",
+            )
+        )
+    if any(not event.signed for event in events):
+        out.append(
+            Assumption(
+                key="risk.unsigned",
+                text="Not every dose estimate behind this risk has been signed by a responsible person.",
             )
         )
     if removed:
