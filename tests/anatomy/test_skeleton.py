@@ -80,3 +80,22 @@ def test_names() -> None:
         skeleton.response("endosteum", "nose")
     with pytest.raises(InputError):
         skeleton.response("red-marrow", "hand-bones")
+
+
+def test_marrow_of_a_ct_follows_the_marrow_space() -> None:
+    density = np.array([1.0, 1.46, 1.92, 1.0, 1.1, 0.9], dtype=np.float32)
+    sites = {"pelvis": np.array([0, 1, 2]), "nose": np.array([3]), "foot-bones": np.array([4, 5])}
+    regions = {
+        r.key: r
+        for r in skeleton.regions_from_density(
+            sites, density, 1000.0, sex="M", present_fraction={"pelvis": 0.5}
+        )
+    }
+    assert set(regions) == {"red-marrow/pelvis", "endosteum/pelvis", "endosteum/foot-bones"}
+    pelvis = regions["red-marrow/pelvis"]
+    assert pelvis.voxels.tolist() == [0, 1]  # compact bone holds none
+    assert pelvis.weights is not None
+    grams = pelvis.weights * density[pelvis.voxels] * 1000.0
+    assert grams.sum() == pytest.approx(0.5 * 205.2, rel=1e-5)
+    assert grams[0] / grams[1] == pytest.approx(2.0, rel=1e-5)
+    assert pelvis.response == "red-marrow/pelvis"

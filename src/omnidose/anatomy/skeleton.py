@@ -10,13 +10,15 @@ from 300 keV up the two agree. See docs/methods/organ_doses.md.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from omnidose.anatomy.body import BodyRegion, Origin
 from omnidose.data import load
 from omnidose.errors import InputError
 
@@ -133,3 +135,72 @@ def parse_response(name: str) -> SkeletalResponse | None:
         if target == known:
             return response(known, site)
     return None
+
+
+#: Densities between which a bone voxel is taken for a mixture: marrow (red 1.03, yellow 0.98) and
+#: mineral bone (ICRU Report 44), g/cm3.
+MARROW_G_CM3, BONE_G_CM3 = 1.0, 1.92
+
+
+def regions_from_density(
+    site_voxels: Mapping[str, npt.NDArray[np.int64]],
+    density_g_cm3: npt.NDArray[np.floating[Any]],
+    voxel_volume_cm3: float,
+    *,
+    sex: str,
+    present_fraction: Mapping[str, float] | None = None,
+    origin: Origin = Origin.SEGMENTED,
+) -> tuple[BodyRegion, ...]:
+    """Return marrow and endosteum regions of a body whose bones are known by density only (a CT).
+
+    Parameters
+    ----------
+    site_voxels
+        Skeletal site (``pelvis``, ``lumbar-spine``, …) -> flat indices of all its bone voxels, marrow
+        included. Sites without a response function are left out.
+    density_g_cm3
+        [z, y, x] of the body.
+    voxel_volume_cm3
+        Volume of a voxel.
+    sex
+        ``M`` or ``F``: whose reference masses are distributed.
+    present_fraction
+        Site -> share of the site that is in the body (1 where not given): half a femur holds half
+        of the femur's marrow.
+    origin
+        Of the regions.
+
+    Returns
+    -------
+    tuple of BodyRegion
+        Keys ``red-marrow/<site>``, ``endosteum/<site>`` with the site's response function.
+
+    Notes
+    -----
+    Within a site the reference mass of the target follows the marrow space of each voxel,
+    ``1 - (rho - rho_marrow) / (rho_bone - rho_marrow)``: nothing in compact bone, most where
+    trabeculae are thin. Only this distribution is taken from the image; the masses are those of
+    the reference adult, so that a large patient's absolute marrow mass is not claimed to be known.
+    """
+    density = np.asarray(density_g_cm3).ravel()
+    out = []
+    for target in TARGETS:
+        masses = target_mass_g(target, sex)
+        for site, voxels in site_voxels.items():
+            mass_g = masses.get(site, 0.0) * (present_fraction or {}).get(site, 1.0)
+            rho = density[voxels].astype(np.float64)
+            space = np.clip(1 - (rho - MARROW_G_CM3) / (BONE_G_CM3 - MARROW_G_CM3), 0.0, 1.0)
+            if mass_g <= 0 or site not in sites(target) or not space.sum() > 0:
+                continue
+            used = space > 0
+            share = mass_g * space[used] / space.sum() / (rho[used] * voxel_volume_cm3)
+            out.append(
+                BodyRegion(
+                    key=f"{target}/{site}",
+                    voxels=np.asarray(voxels[used], dtype=np.int64),
+                    weights=np.minimum(share, 1.0).astype(np.float32),
+                    response=f"{target}/{site}",
+                    origin=origin,
+                )
+            )
+    return tuple(out)
