@@ -14,6 +14,7 @@ ln-ln lines below it between edges; pair as ln(sigma / (1 - E0/E)^3) with an ext
 from __future__ import annotations
 
 import sys
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -109,19 +110,22 @@ def element_mu_cm2_g(z: int, energy_ev: list[float]) -> np.ndarray:
     return np.array(out)
 
 
-def far_from_edges(fractions: dict[int, float], energy_ev: float) -> bool:
-    """Tell whether no edge of the mixture lies within 1 %."""
+@cache
+def edges_ev(z: int) -> tuple[float, ...]:
+    """Absorption edges of an element as XCOM has them."""
     import tables
     import xcom.interpolators
 
     with tables.open_file(xcom.interpolators.NIST_XCOM_HDF5_PATH) as file:
-        for z in fractions:
-            group = file.get_node(f"/Z{z:03d}")
-            if "AbsorptionEdge" in group._v_children:
-                edges = group.AbsorptionEdge.info.read()["EDGEN"]
-                if np.any(np.abs(edges / energy_ev - 1) < 0.01):
-                    return False
-    return True
+        group = file.get_node(f"/Z{z:03d}")
+        if "AbsorptionEdge" not in group._v_children:
+            return ()
+        return tuple(float(e) for e in group.AbsorptionEdge.info.read()["EDGEN"])
+
+
+def far_from_edges(fractions: dict[int, float], energy_ev: float) -> bool:
+    """Tell whether no edge of the mixture lies within 1 %."""
+    return all(abs(edge / energy_ev - 1) >= 0.01 for z in fractions for edge in edges_ev(z))
 
 
 def make() -> str:
