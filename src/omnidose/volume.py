@@ -56,7 +56,7 @@ class Grid:
     def lower_mm(self) -> npt.NDArray[np.float64]:
         """Corner of the grid with the smallest x, y, z (outer voxel faces)."""
         lower: npt.NDArray[np.float64] = np.subtract(self.origin_mm, np.multiply(0.5, self.spacing_mm))
-        return lower
+        return np.asarray(lower, dtype=np.float64)
 
     @property
     def upper_mm(self) -> npt.NDArray[np.float64]:

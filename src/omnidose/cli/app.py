@@ -9,6 +9,11 @@ import typer
 from rich.console import Console
 
 from omnidose import __version__
+from omnidose.cli.demo import demo
+from omnidose.cli.doctor import doctor
+from omnidose.cli.estimate import estimate
+from omnidose.cli.phantom import phantom_app
+from omnidose.cli.phantom_make import list_phantoms, make
 from omnidose.cli.validate import validate
 from omnidose.errors import CancelledError, OmnidoseError
 
@@ -18,7 +23,13 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.command()(estimate)
+app.command()(demo)
 app.command()(validate)
+app.command()(doctor)
+phantom_app.command("make")(make)
+phantom_app.command("list")(list_phantoms)
+app.add_typer(phantom_app)
 
 
 def _print_version(wanted: bool) -> None:

@@ -72,7 +72,9 @@ def total_organ_doses(parts: Sequence[OrganDoses]) -> OrganDoses:
 
 
 def _joined(
-    parts: Sequence[OrganDoses], organs: tuple[str, ...], total_mgy: np.ndarray[tuple[int], np.dtype[np.float64]]
+    parts: Sequence[OrganDoses],
+    organs: tuple[str, ...],
+    total_mgy: np.ndarray[tuple[int], np.dtype[np.float64]],
 ) -> tuple[UncertaintyComponent, ...]:
     absolute: dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]] = {}
     shape: dict[str, tuple[Distribution, str]] = {}

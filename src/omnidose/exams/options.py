@@ -1,0 +1,66 @@
+"""What a person may say about an exam."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from omnidose.errors import InputError
+
+#: Standard error that a run aims at when nothing is asked.
+DEFAULT_PRECISION = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EstimateOptions:
+    """Options of one job; the same for command line, Python and web.
+
+    Attributes
+    ----------
+    sex, age_y, height_cm, weight_kg
+        What the headers do not say. Contradicting them stops the job.
+    ctdivol_mgy
+        CTDIvol of the scan, where the data give none.
+    kv
+        Tube voltage, where the data give none.
+    masks
+        Organ masks: DICOM SEG, RTSTRUCT, NIfTI, folder or zip.
+    precision, histories
+        Relative standard error to reach for the organs in the beam, or the number of photons.
+    absent
+        Canonical names of organs that were removed: neither dose nor risk.
+    completion
+        Continue the body beyond the images with a phantom.
+    """
+
+    sex: str = ""
+    age_y: float | None = None
+    height_cm: float | None = None
+    weight_kg: float | None = None
+    ctdivol_mgy: float | None = None
+    kv: float | None = None
+    masks: Path | None = None
+    precision: float | None = None
+    histories: float | None = None
+    seed: int = 1
+    absent: frozenset[str] = frozenset()
+    completion: bool = True
+    population: str = "europe-north-america"
+
+    def __post_init__(self) -> None:
+        if self.precision is not None and self.histories is not None:
+            raise InputError("--precision and --histories were both given", todo="give one of them")
+        if self.precision is not None and not 1e-4 <= self.precision < 0.5:
+            raise InputError(
+                f"a precision of {self.precision:g}", where="--precision", allowed="0.0001 to 0.5, e.g. 0.01"
+            )
+        if self.histories is not None and not 1e3 <= self.histories <= 1e11:
+            raise InputError(
+                f"{self.histories:g} histories", where="--histories", allowed="1e3 to 1e11, e.g. 2e7"
+            )
+        if self.ctdivol_mgy is not None and not 0 < self.ctdivol_mgy < 5000:
+            raise InputError(
+                f"a CTDIvol of {self.ctdivol_mgy:g} mGy", where="--ctdivol-mgy", allowed="above 0, below 5000"
+            )
+        if self.seed < 0:
+            raise InputError(f"seed {self.seed}", where="--seed", allowed="0 or more")

@@ -1,0 +1,152 @@
+"""``run``: from a plan to organ doses, dose maps and risk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from omnidose.anatomy.body import Person
+from omnidose.dosimetry.results import ExposureResult, OrganDoses
+from omnidose.dosimetry.totals import total_organ_doses
+from omnidose.errors import CancelledError, InputError
+from omnidose.exams.bodies import PatientBody, body_of
+from omnidose.exams.plan import LeftOut, Plan, PlannedExposure, StageProgress
+from omnidose.ledger.events import History
+from omnidose.risk.exposures import dose_event
+
+if TYPE_CHECKING:
+    from omnidose.risk.results import RiskResult
+
+#: Pseudonymous key of the one person of an exam; the ledger has its own keys.
+PERSON_KEY = "this-person"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExamResult:
+    """What one job found.
+
+    Attributes
+    ----------
+    results
+        One per exposure.
+    total
+        Organ doses of all exposures; None if one of several is only relative.
+    bodies
+        Series UID -> body the doses were computed in.
+    risk, risk_reason
+        Lifetime risk, or why there is none.
+    """
+
+    plan: Plan = field(repr=False)
+    person: Person
+    results: tuple[ExposureResult, ...]
+    total: OrganDoses | None
+    bodies: dict[str, PatientBody] = field(repr=False)
+    risk: RiskResult | None = None
+    risk_reason: str = ""
+    history: History = ()
+    left_out: tuple[LeftOut, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def run(
+    plan: Plan, *, progress: StageProgress | None = None, simulate: Callable[..., Any] | None = None
+) -> ExamResult:
+    """Estimate every planned exposure.
+
+    Parameters
+    ----------
+    progress
+        Called with (stage, share of the stage done, text).
+    simulate
+        Another engine than the built-in Monte Carlo (an entry of ``omnidose.engines``).
+
+    Raises
+    ------
+    CancelledError
+        If the user stopped it (Ctrl-C); nothing has been written then.
+    """
+    tell = progress or (lambda _stage, _share, _text: None)
+    bodies: dict[str, PatientBody] = {}
+    results: list[ExposureResult] = []
+    try:
+        for number, item in enumerate(plan.exposures, start=1):
+            uid = item.series.series_uid
+            if uid not in bodies:
+                bodies[uid] = body_of(item.series, plan.person, plan.options, progress=tell)
+            stage = (
+                "Photons" if len(plan.exposures) == 1 else f"Photons, scan {number} of {len(plan.exposures)}"
+            )
+            results.append(_estimate(item, bodies[uid], plan, stage, tell, simulate))
+    except KeyboardInterrupt:
+        raise CancelledError("the job was stopped; nothing was written") from None
+    absolute = all(not r.organ_doses.relative_to for r in results)
+    total = None
+    if absolute or len(results) == 1:
+        total = total_organ_doses([r.organ_doses for r in results])
+    tell("Risk", float("nan"), "")
+    history, risk, reason = _risk(plan, results)
+    warnings = [w for body in bodies.values() for w in body.warnings]
+    warnings += [w for result in results for w in result.warnings]
+    return ExamResult(
+        plan=plan,
+        person=plan.person,
+        results=tuple(results),
+        total=total,
+        bodies=bodies,
+        risk=risk,
+        risk_reason=reason,
+        history=history,
+        left_out=plan.left_out,
+        warnings=tuple(dict.fromkeys(warnings)),
+    )
+
+
+def _estimate(
+    item: PlannedExposure,
+    body: PatientBody,
+    plan: Plan,
+    stage: str,
+    tell: StageProgress,
+    simulate: Callable[..., Any] | None,
+) -> ExposureResult:
+    options = plan.options
+    return item.modality.estimate(
+        item.exposure,
+        body.body,
+        simulate=simulate,
+        histories=int(options.histories) if options.histories is not None else None,
+        precision=options.precision,
+        seed=options.seed,
+        progress=lambda share, text: tell(stage, share, text),
+    )
+
+
+def _risk(plan: Plan, results: list[ExposureResult]) -> tuple[History, RiskResult | None, str]:
+    """Return the dose history, the lifetime risk, or the reason why there is none."""
+    from omnidose.risk.engine import lifetime_risk
+
+    try:
+        history = tuple(dose_event(r, person_key=PERSON_KEY, age_y=plan.person.age_y) for r in results)
+    except InputError as error:
+        return (), None, str(error)
+    if not plan.person.sex:
+        return history, None, "The sex of the person is unknown: give --sex F or --sex M."
+    masses = {
+        organ: float(mass)
+        for r in results
+        for organ, mass in zip(r.organ_doses.organs, r.organ_doses.mass_g, strict=True)
+    }
+    try:
+        risk = lifetime_risk(
+            history,
+            sex=plan.person.sex,
+            population=plan.options.population,
+            seed=plan.options.seed,
+            removed=plan.options.absent,
+            masses_g=masses,
+        )
+    except InputError as error:
+        return history, None, str(error)
+    return history, risk, ""
