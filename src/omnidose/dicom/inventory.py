@@ -48,7 +48,7 @@ class Problem:
     kind
         ``unreadable``, ``truncated``, ``archive``, ``duplicate`` or ``incomplete``.
     where
-        File name relative to what was read (never a person's name on purpose).
+        Name of the file, without its folders (which are often named after the patient).
     """
 
     kind: str
@@ -217,7 +217,7 @@ def _files(root: Path, collector: _Collector) -> Iterator[tuple[Path, str]]:
         except OSError as error:
             raise InputError("the folder cannot be read", where=str(root), todo="check its rights") from error
     for file in found:
-        label = file.name if root.is_file() else str(file.relative_to(root))
+        label = file.name  # never the folders: they are often named after the patient
         if is_zip(file):
             for member in collector.unzip(file, label):
                 yield member, f"{label}: member {member.name}"
@@ -401,6 +401,8 @@ def _missing_bytes(header: Any, left: int) -> int:
         return 0  # SEG and its kin: packed bits or frames that may be empty; their reader checks
     samples, frames = number(header, "SamplesPerPixel") or 1.0, number(header, "NumberOfFrames") or 1.0
     needed = int(rows * columns * samples * frames * bits // 8)
+    element_header = 8 if syntax == "1.2.840.10008.1.2" else 12  # tag, VR and length of Pixel Data
+    left -= element_header
     if left <= 0:
         return 0  # no pixel data at all: a header that was stripped on purpose; image readers refuse it
     return max(0, needed - left)

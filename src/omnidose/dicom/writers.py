@@ -5,7 +5,7 @@ holds dose. The object therefore says, in every place a system or a person looks
 
 - no Referenced RT Plan Sequence, and a Dose Summation Type of its own, ``IMAGING`` (the standard gives
   *defined* terms there, so that others are legal; all of its own need a referenced plan or record);
-- Series Description, Dose Comment, Content Description and Image Comments begin with
+- Series Description, Dose Comment and Image Comments begin with
   ``IMAGING DOSE - NOT FOR TREATMENT``;
 - Image Type DERIVED, SECONDARY, IMAGING_DOSE; Manufacturer and model are omnidose's;
 - Dose Units GY, Dose Type PHYSICAL; or RELATIVE if the result is per mGy CTDIvol.
@@ -95,7 +95,6 @@ def write_rt_dose(
     words = f"mGy per {relative_to}" if relative_to else "absorbed dose from imaging"
     dataset.DoseComment = " - ".join(w for w in (LABEL, words, comment) if w)[:1024]
     dataset.ImageComments = LABEL
-    dataset.ContentLabel, dataset.ContentDescription = "IMAGING_DOSE", LABEL
     dataset.TissueHeterogeneityCorrection = ["IMAGE"]
     dataset.DoseGridScaling = f"{scaling:.9e}"
     dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
