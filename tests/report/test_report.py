@@ -31,7 +31,7 @@ from omnidose.quantities import CtdiVol, DoseLengthProduct, EffectiveDose, Weigh
 from omnidose.report import charts, pictures, words
 from omnidose.report.content import FoundItem, ReportContent
 from omnidose.report.html import render
-from omnidose.risk import dose_event, lifetime_risk
+from omnidose.risk import dose_event, exposure_risk
 from omnidose.risk.results import RiskEstimate
 from omnidose.volume import Grid, Volume
 
@@ -147,7 +147,7 @@ def content(relative_to: str = "", **changes: Any) -> ReportContent:
     if relative_to:
         reason = "The organ doses are relative."
     else:
-        risk = lifetime_risk((dose_event(one, person_key="p"),), sex="F", draws=2000)
+        risk = exposure_risk(one, draws=2000)
     labels = volume((ct.array < -500).astype(np.uint8))
     base = ReportContent(
         title="Chest CT",
@@ -370,6 +370,11 @@ def test_relative_results_say_so_everywhere_and_have_no_risk() -> None:
 def test_an_unknown_age_is_refused_with_what_to_give() -> None:
     with pytest.raises(InputError, match="give --age"):
         dose_event(result(person=Person(sex="F")), person_key="p")
+    with pytest.raises(InputError, match="give --sex"):
+        exposure_risk(result(person=Person(age_y=40.0)))
+    risk = exposure_risk(result(person=Person()), sex="F", age_y=40.0, draws=200)
+    assert (risk.sex, risk.age_y) == ("F", 40.0)
+    assert ("uterus", "organ removed: no risk") in risk.not_estimated
     event = dose_event(result(), person_key="p")
     assert {dose.organ for dose in event.doses} == set(ORGANS) - {"uterus"}
     assert event.components[1].std_rel == (0.03,) * 7 + (0.2, 0.03)

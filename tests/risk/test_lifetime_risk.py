@@ -282,3 +282,14 @@ def test_ten_exposures_with_ten_thousand_draws_are_quick() -> None:
     start = time.perf_counter()
     lifetime_risk(history, sex="F", draws=10000)
     assert time.perf_counter() - start < 6.0  # goal 3 s on a free machine
+
+
+def test_validation_rows_pass_and_could_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    from omnidose.risk import validation
+    from omnidose.validation import Context
+
+    rows = list(validation.risk_rows(Context(reference=reference_dir())))
+    assert len(rows) >= 17
+    assert [row.name for row in rows if not row.passed] == []
+    monkeypatch.setattr(validation, "DDREF", 1.6)
+    assert not all(row.passed for row in validation.risk_rows(Context()))

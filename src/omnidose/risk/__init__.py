@@ -7,7 +7,7 @@ The door is :func:`omnidose.risk.engine.lifetime_risk`; a model is anything that
 
 from __future__ import annotations
 
-from omnidose.risk.engine import lifetime_risk
+from omnidose.risk.engine import exposure_risk, lifetime_risk
 from omnidose.risk.exposures import dose_event
 from omnidose.risk.population import Population, population
 from omnidose.risk.results import RiskEstimate, RiskResult, SiteRisk
@@ -18,6 +18,7 @@ __all__ = [
     "RiskResult",
     "SiteRisk",
     "dose_event",
+    "exposure_risk",
     "lifetime_risk",
     "population",
 ]

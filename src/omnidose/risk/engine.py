@@ -8,14 +8,17 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
+from omnidose.dosimetry.results import ExposureResult
 from omnidose.errors import InputError
 from omnidose.ledger.events import DoseEvent, History
 from omnidose.provenance import Assumption
 from omnidose.risk.exposures import (
     DoseSampler,
     SiteExposure,
+    absent_organs,
     current_events,
     deliveries,
+    dose_event,
     event_dose_mgy,
 )
 from omnidose.risk.models import RiskModel, load_model
@@ -136,6 +139,44 @@ def lifetime_risk(
         draws=draws,
         seed=seed,
         tables={**engine.tables(), **({people.table: people.sha256} if people.table else {})},
+    )
+
+
+def exposure_risk(
+    result: ExposureResult,
+    *,
+    sex: str = "",
+    age_y: float | None = None,
+    population: str | Population = "europe-north-america",
+    draws: int = 10000,
+    seed: int = 1,
+) -> RiskResult:
+    """Return the lifetime risk of one exposure, with sex, age, removed organs and masses from the result.
+
+    Parameters
+    ----------
+    result
+        Absolute organ doses; relative ones are refused.
+    sex, age_y
+        Win over ``result.person`` if given.
+    population, draws, seed
+        As in :func:`lifetime_risk`.
+
+    Raises
+    ------
+    InputError
+        If sex or age is unknown or the doses are relative; the message says what to give.
+    """
+    event = dose_event(result, person_key="-", age_y=age_y)
+    doses = result.organ_doses
+    return lifetime_risk(
+        (event,),
+        sex=sex or result.person.sex,
+        population=population,
+        draws=draws,
+        seed=seed,
+        removed=absent_organs(result),
+        masses_g={o: float(m) for o, m in zip(doses.organs, doses.mass_g, strict=True) if m > 0},
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
+from omnidose.anatomy.body import Origin
 from omnidose.dosimetry.results import Distribution, ExposureResult, UncertaintyComponent
 from omnidose.errors import InputError
 from omnidose.ledger.events import DoseEvent, Duration, History, OrganDose
@@ -98,6 +99,13 @@ def dose_event(result: ExposureResult, *, person_key: str, age_y: float | None =
         doses=tuple(records),
         components=components,
     )
+
+
+def absent_organs(result: ExposureResult) -> frozenset[str]:
+    """Return the organs that the result says the person does not have."""
+    doses = result.organ_doses
+    pairs = zip(doses.organs, doses.origin, strict=True)
+    return frozenset(organ for organ, origin in pairs if origin is Origin.ABSENT)
 
 
 def _restrict(component: UncertaintyComponent, keep: list[int]) -> UncertaintyComponent:

@@ -33,7 +33,9 @@ def risk_rows(context: Context) -> Iterable[Row]:
     path = folder / "risk" / "beir7_12D_subset.csv" if folder else None
     if path is not None and path.is_file():
         with path.open(encoding="utf-8") as file:
-            yield from _table_rows([row for row in csv.DictReader(file) if row["table"] == "12D-1"])
+            table = [row for row in csv.DictReader(file) if row["table"] == "12D-1"]
+        yield from _table_rows(table)
+        yield from _total_rows(table)
 
 
 def _breast_rows() -> Iterator[Row]:
@@ -117,6 +119,29 @@ def _table_rows(table: list[dict[str, str]]) -> Iterator[Row]:
                 source=TABLE,
                 bounds=(0.8 * published[30.0], 1.25 * published[30.0]),
                 note="baseline Europe and North America around 2020 against US 1995-1999",
+            )
+
+
+def _total_rows(table: list[dict[str, str]]) -> Iterator[Row]:
+    """Yield the sum over all sites beside BEIR VII's all solid cancers plus leukaemia, uniform 0.1 Gy."""
+    for sex, word in (("M", "male"), ("F", "female")):
+        people = population("europe-north-america", sex)
+        for age_y in (10.0, 30.0, 50.0, 70.0):
+            published = sum(
+                float(row["lar_per_1e5_at_0.1Gy"])
+                for row in table
+                if row["sex"] == word
+                and row["site"] in ("all_solid", "leukaemia")
+                and float(row["age_at_exposure"]) == age_y
+            )
+            yield within(
+                f"all sites, sex {sex}, exposed at {age_y:g}, whole body",
+                sum(_central(site, age_y, people) for site in Beir7().sites(sex)),
+                published,
+                unit="1e-5 per 0.1 Gy",
+                source=TABLE + ", all solid cancers plus leukaemia",
+                tolerance_rel=0.25,
+                note="another baseline and the sites of RadRAT instead of 'other'",
             )
 
 
