@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from omnidose.data import load
 from omnidose.errors import RangeError
+from omnidose.physics.elements import BARN_CM2_G, atomic_weight
 from omnidose.physics.materials import Material
 
 ArrayF8 = npt.NDArray[np.float64]
@@ -15,8 +16,9 @@ ArrayF8 = npt.NDArray[np.float64]
 def stopping_power_mev_cm2_g(material: Material) -> tuple[ArrayF8, ArrayF8, ArrayF8]:
     """Return (energy_kev, collision, radiative) of a mixture on the table's grid, 1 keV to 30 MeV.
 
-    Bragg additivity of the elements' ESTAR values: bonds and the density effect of compounds are left
-    out (collision of water about 2 % high).
+    Bragg additivity of the elements' ESTAR values, hydrogen, nitrogen and oxygen as gases: bonds and the
+    density effect of condensed compounds are left out. Collision of liquid water is 2 % high to 1 MeV,
+    14 % at 10 MeV and 18 % at 20 MeV: good for yields, not for electron transport.
     """
     table = load("electron_stopping")
     collision = np.zeros(table["energy_kev"].size)
@@ -46,3 +48,36 @@ def radiation_yield(material: Material, energy_kev: npt.ArrayLike) -> ArrayF8:
     ratio = radiative / (radiative + collision)
     lost = np.concatenate([[0.0], np.cumsum(0.5 * (ratio[1:] + ratio[:-1]) * np.diff(grid))])
     return np.asarray(np.interp(energy, grid, lost / grid))
+
+
+def positron_flight_yield(material: Material, energy_kev: npt.ArrayLike) -> ArrayF8:
+    """Fraction of a positron's kinetic energy that photons carry off because it annihilates in flight.
+
+    Heitler's cross section on free electrons (W. Heitler, *The Quantum Theory of Radiation*, 3rd ed.
+    1954, section 27), continuous slowing down with the electron's stopping powers. The 2 m c^2 are not
+    counted.
+
+    Raises
+    ------
+    RangeError
+        For an energy above 30 MeV or below 0.
+    """
+    energy = np.asarray(energy_kev, dtype=np.float64)
+    grid, collision, radiative = stopping_power_mev_cm2_g(material)
+    if not np.all((energy >= 0) & (energy <= grid[-1])):
+        raise RangeError("a positron energy is outside the stopping powers", allowed=f"0 to {grid[-1]:g} keV")
+    electrons_per_g = sum(w * z / atomic_weight(z) for z, w in material.weight_fractions.items())
+    fine = np.geomspace(grid[0], grid[-1], 1200)
+    stopping_kev = 1000 * np.exp(np.interp(np.log(fine), np.log(grid), np.log(collision + radiative)))
+    gamma = 1 + fine / 510.99895
+    root = np.sqrt(gamma**2 - 1)
+    shape = (gamma**2 + 4 * gamma + 1) / root**2 * np.log(gamma + root) - (gamma + 3) / root
+    barn = np.pi * 0.07940787 / (gamma + 1) * shape
+    per_kev = BARN_CM2_G * electrons_per_g * barn / stopping_kev
+    met = _cumulative(per_kev, fine)
+    lost = np.exp(-met) * _cumulative(fine * per_kev * np.exp(met), fine)
+    return np.asarray(np.interp(energy, fine, lost / fine))
+
+
+def _cumulative(values: ArrayF8, grid: ArrayF8) -> ArrayF8:
+    return np.concatenate([[0.0], np.cumsum(0.5 * (values[1:] + values[:-1]) * np.diff(grid))])

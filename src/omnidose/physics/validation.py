@@ -64,14 +64,14 @@ def check_xcom(_context: Context) -> Iterator[Row]:
 
 
 def check_energy_absorption(_context: Context) -> Iterator[Row]:
-    """Compare mu_en/rho with NIST's printed tables, in the diagnostic range and up to 3 MeV."""
+    """Compare mu_en/rho with NIST's printed tables, in the diagnostic range and above."""
     printed = load("nist_checks")
     for name, low, high, tolerance in (
         ("air", 10.0, 1500.0, 0.003),
         ("water", 10.0, 1500.0, 0.003),
-        ("iodine", 10.0, 1500.0, 0.02),
-        ("air", 1600.0, 20_000.0, 0.025),
-        ("water", 1600.0, 20_000.0, 0.025),
+        ("iodine", 10.0, 20_000.0, 0.01),
+        ("air", 1600.0, 20_000.0, 0.015),
+        ("water", 1600.0, 20_000.0, 0.015),
     ):
         energy_all = printed["energy_kev"]
         rows = (printed["material"] == name) & (energy_all >= low) & (energy_all <= high)
@@ -115,7 +115,10 @@ SUITE = Suite(
         ),
         Claim(
             name="energy-absorption",
-            text="mu_en/rho of air and water within 0.3 % of NIST from 10 keV to 1.5 MeV",
+            text=(
+                "mu_en/rho of air and water within 0.3 % of NIST from 10 keV to 1.5 MeV (1.5 % to 20 MeV), "
+                "of iodine 1 %"
+            ),
             check=check_energy_absorption,
         ),
         Claim(
