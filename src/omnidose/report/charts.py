@@ -17,7 +17,7 @@ BARS_MAX = 24
 LINES_MAX = 7
 #: Width and height of line charts in user units, and the margins left, top, right, bottom.
 CHART = (720.0, 320.0)
-MARGIN = (56.0, 12.0, 16.0, 46.0)
+MARGIN = (66.0, 12.0, 16.0, 46.0)
 DOTS_MAX = 10_000
 
 
