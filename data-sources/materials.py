@@ -85,7 +85,7 @@ INFO = {
     "source": f"per row: {NIST}; ICRU Report 44 (1989); {TG195}; nominal",
     "licence": "published facts",
     "made_by": "data-sources/materials.py",
-    "verified": "per row (verified): B two public transcriptions agree; D nominal. Row sums 100 within 0.1",
+    "verified": "per row (verified): B public compilations that cite the source; D nominal. Row sums 100 within 0.1",
     "notes": "names are lower case; 'also' holds other names, separated by semicolons",
 }
 
