@@ -1,1 +1,1 @@
-"""X-ray tube, filters, bow-tie, and the normalisations that X-ray modalities share."""
+"""X-ray beams: filtration, bow-tie, heel, fan beams, and the normalisations they share."""
