@@ -192,7 +192,7 @@ def regions_from_density(
             space = np.clip(1 - (rho - MARROW_G_CM3) / (BONE_G_CM3 - MARROW_G_CM3), 0.0, 1.0)
             if mass_g <= 0 or site not in sites(target) or not space.sum() > 0:
                 continue
-            used = space > 0
+            used = space > 1e-6  # float32 rounding of compact bone
             share = mass_g * space[used] / space.sum() / (rho[used] * voxel_volume_cm3)
             out.append(
                 BodyRegion(
