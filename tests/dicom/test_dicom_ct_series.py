@@ -387,7 +387,7 @@ def test_tilt_and_variable_gaps_keep_a_linear_field(tilt, gaps, row_sign):
     if np.dot(np.cross(row, column), (0, 0, 1)) < 0:
         positions = positions[::-1]
     array, stack = stack_of(row, column, positions, (20, 16), (2.0, 2.5))
-    volume, mask, note = straighten(array, stack, 4.0)
+    volume, mask, note = straighten(array, stack, min(gaps))
     check_scene(volume, mask)
     if abs(tilt) > 5:
         assert f"tilt of {abs(tilt):.1f} deg" in note

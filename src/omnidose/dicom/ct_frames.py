@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from omnidose.dicom.headers import code, number, numbers, quiet, sequence, text
+from omnidose.dicom.headers import code, is_compressed, number, numbers, quiet, sequence, text, uid_name
 from omnidose.dicom.inventory import Instance, Series
 from omnidose.errors import DependencyError, DicomError
 
@@ -282,7 +282,13 @@ class PixelReader:
         import pydicom
 
         try:
-            return pydicom.dcmread(path, force=True)
+            dataset = pydicom.dcmread(path, force=True)
+            if not text(dataset.file_meta, "TransferSyntaxUID"):  # a bare data set: as it was read
+                implicit, little = dataset.original_encoding
+                dataset.file_meta.TransferSyntaxUID = (
+                    "1.2.840.10008.1.2" if implicit else f"1.2.840.10008.1.2.{1 if little else 2}"
+                )
+            return dataset
         except Exception as error:  # any fault of a damaged file
             raise DicomError("an image cannot be read again", where=path.name) from error
 
@@ -297,7 +303,7 @@ class PixelReader:
         try:
             return np.asarray(pixel_array(self._dataset, index=index, raw=True)), False
         except Exception as error:  # decoders raise many kinds; a second decoder gets a try
-            if self._dataset.file_meta.TransferSyntaxUID.is_compressed and index is None:
+            if is_compressed(self._dataset) and index is None:
                 return _decode_with_gdcm(frame), True
             raise DicomError(
                 "the pixel data of an image are damaged or truncated",
@@ -322,9 +328,9 @@ def _decode_with_gdcm(frame: Frame) -> npt.NDArray[Any]:
         decoded: npt.NDArray[Any] = np.asarray(sitk.GetArrayFromImage(reader.Execute()))[0]
         return decoded
     except Exception as error:  # ITK raises RuntimeError for a damaged file and for an unknown compression
-        syntax = frame.header.file_meta.TransferSyntaxUID
+        syntax = text(frame.header.file_meta, "TransferSyntaxUID")
         raise DependencyError(
-            f"an image compressed with '{syntax.name}' cannot be decoded",
+            f"an image compressed with '{uid_name(syntax)}' cannot be decoded",
             where=_place(frame),
             todo="copy the file again, or export the series without compression",
         ) from error

@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from omnidose.dicom.headers import parse_datetime, text
+from omnidose.dicom.headers import parse_datetime, text, uid_name
 from omnidose.dicom.inventory import ReportObject, Series, read_header
 from omnidose.dicom.sr import Node
 from omnidose.errors import ContradictionError, DicomError
@@ -243,9 +243,7 @@ def _header(path: Path) -> Any:
 
 
 def _name(uid: str) -> str:
-    from pydicom.uid import UID
-
-    return f"a '{UID(uid).name}' object" if uid else "an object without SOP class"
+    return f"a '{uid_name(uid)}' object" if uid else "an object without SOP class"
 
 
 def _common(header: Any, root: Node, kind: ReportKind) -> DoseReport:

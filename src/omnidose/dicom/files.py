@@ -6,7 +6,7 @@ import hashlib
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from omnidose.errors import OutputError
@@ -41,4 +41,5 @@ def whole_file(path: Path | str) -> Iterator[Path]:
             todo="choose a folder that exists, is writable and has room",
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # what could not be made cannot be removed either
+            temporary.unlink(missing_ok=True)

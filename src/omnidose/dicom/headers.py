@@ -7,6 +7,7 @@ it. Everything in this room therefore reads attributes through these helpers, wh
 
 from __future__ import annotations
 
+import logging
 import math
 import warnings
 from collections.abc import Iterator
@@ -18,13 +19,23 @@ from pydicom.datadict import dictionary_description, tag_for_keyword
 
 from omnidose.errors import DicomError
 
+_PYDICOM_LOG = logging.getLogger("pydicom")
+
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silence pydicom's remarks about values outside their VR: we judge the values ourselves."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    """Silence pydicom's remarks about values outside their VR.
+
+    We judge the values ourselves, and the remarks quote them: names of persons must not reach a log.
+    """
+    level = _PYDICOM_LOG.level
+    _PYDICOM_LOG.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        _PYDICOM_LOG.setLevel(level)
 
 
 def raw_value(header: Any, keyword: str) -> Any:
@@ -45,10 +56,11 @@ def text(header: Any, keyword: str) -> str:
     if value is None:
         return ""
     if isinstance(value, bytes):
-        return value.decode("latin-1", "replace").strip("\0 ")
-    if not isinstance(value, str) and hasattr(value, "__iter__") and not hasattr(value, "family_name"):
-        return "\\".join(str(v).strip() for v in value)
-    return str(value).strip("\0 ")
+        value = value.decode("latin-1", "replace")
+    elif not isinstance(value, str) and hasattr(value, "__iter__") and not hasattr(value, "family_name"):
+        value = "\\".join(str(v).strip() for v in value)
+    clean = "".join(c if c.isprintable() else " " for c in str(value))  # one line, whatever a device wrote
+    return clean.strip()
 
 
 def texts(header: Any, keyword: str) -> tuple[str, ...]:
@@ -155,3 +167,23 @@ def acquisition_time(header: Any) -> datetime | None:
     date = text(header, "AcquisitionDate") or text(header, "SeriesDate") or text(header, "StudyDate")
     time = text(header, "AcquisitionTime")
     return parse_datetime(date + time) if len(date) == 8 and len(time) >= 6 else None
+
+
+def uid_name(uid: str) -> str:
+    """Return the registered name of a UID, or the UID itself."""
+    from pydicom.uid import UID
+
+    with quiet():
+        return str(UID(uid).name)
+
+
+def is_compressed(header: Any) -> bool:
+    """Return True if the transfer syntax says that the pixel data are compressed."""
+    from pydicom.uid import UID
+
+    syntax = text(getattr(header, "file_meta", None) or {}, "TransferSyntaxUID")
+    try:
+        with quiet():
+            return bool(syntax) and bool(UID(syntax).is_compressed)
+    except ValueError:  # no transfer syntax at all: a damaged UID
+        return False

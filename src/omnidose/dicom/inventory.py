@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from omnidose.dicom.archives import TemporaryFolder, is_zip, unpack
-from omnidose.dicom.headers import number, numbers, quiet, text, texts
+from omnidose.dicom.headers import is_compressed, number, numbers, quiet, text, texts
 from omnidose.dicom.patient import PatientInfo, merge_person, single_patient
 from omnidose.errors import InputError
 
@@ -388,10 +388,8 @@ def read_header(file: Path) -> tuple[Any, int]:
 
 def _missing_bytes(header: Any, left: int) -> int:
     """Compare what follows the header with Rows x Columns x Samples x Bits x Frames."""
-    import pydicom
-
     syntax = text(getattr(header, "file_meta", None) or {}, "TransferSyntaxUID")
-    if syntax and pydicom.uid.UID(syntax).is_compressed:
+    if is_compressed(header):
         return 0
     rows, columns = number(header, "Rows"), number(header, "Columns")
     bits = number(header, "BitsAllocated")

@@ -71,7 +71,7 @@ def write_rt_dose(
     relative_to
         Empty for absolute dose (written in Gy); else what one unit refers to (written as RELATIVE).
     comment
-        Added behind the label in Dose Comment; no names.
+        Added behind the label in Image Comments; no names.
 
     Raises
     ------
@@ -93,8 +93,8 @@ def write_rt_dose(
     dataset.DoseType = "PHYSICAL"
     dataset.DoseSummationType = "IMAGING"
     words = f"mGy per {relative_to}" if relative_to else "absorbed dose from imaging"
-    dataset.DoseComment = " - ".join(w for w in (LABEL, words, comment) if w)[:1024]
-    dataset.ImageComments = LABEL
+    dataset.DoseComment = f"{LABEL} - {words}"[:64]
+    dataset.ImageComments = " - ".join(w for w in (LABEL, words, comment) if w)[:10240]
     dataset.TissueHeterogeneityCorrection = ["IMAGE"]
     dataset.DoseGridScaling = f"{scaling:.9e}"
     dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
