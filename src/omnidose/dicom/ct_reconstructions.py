@@ -68,14 +68,14 @@ def split_series(series: Series) -> tuple[Series, ...]:
         except (OmnidoseError, StopIteration):
             unplaced.append(instance)
     if not placed:
-        return (_part(series, unplaced, ""),) if unplaced else ()
+        return (_part(series, unplaced, series.part),) if unplaced else ()
     stacks: list[list[tuple[Instance, Frame]]] = []
     for group in _grouped(placed, lambda p: _shape_key(p[1])):
         for phase in _split_phases(group):
             stacks.extend(_split_ranges(phase))
     stacks.sort(key=len, reverse=True)
     if len(stacks) == 1:
-        return (_part(series, [i for i, _ in stacks[0]] + unplaced, ""),)
+        return (_part(series, [i for i, _ in stacks[0]] + unplaced, series.part),)
     return tuple(
         _part(series, [i for i, _ in stack], f"stack {n}") for n, stack in enumerate(stacks, start=1)
     )
@@ -157,9 +157,10 @@ def choose_reconstructions(series: Iterable[Series]) -> tuple[ReconstructionGrou
     reference, overlap along z, and were acquired at the same time (acquisition times overlapping to 1 s;
     where the times were removed: the same acquisition numbers). Chosen is: axial before other planes,
     original before derived, the longest range (within 5 %), the widest field of view (within 2 %), the
-    softest kernel, then the slice thickness nearest to 3 mm.
+    softest kernel, then the slice thickness nearest to 3 mm. Series that hold several stacks are split first.
     """
-    facts = [f for s in series if (f := _facts(s)) is not None]
+    parts = [part for s in series if _holds_slices(s) for part in split_series(s)]
+    facts = [f for s in parts if (f := _facts(s)) is not None]
     groups: list[list[_Facts]] = []
     for fact in facts:
         home = next((g for g in groups if any(_same_acquisition(fact, other) for other in g)), None)
@@ -170,9 +171,11 @@ def choose_reconstructions(series: Iterable[Series]) -> tuple[ReconstructionGrou
     return tuple(_choose(group) for group in groups)
 
 
+def _holds_slices(series: Series) -> bool:
+    return any(is_ct_image(i) for i in series.instances)
+
+
 def _facts(series: Series) -> _Facts | None:
-    if not is_ct_image(series) and not any(is_ct_image(i) for i in series.instances):
-        return None
     frames: list[Frame] = []
     for instance in series.instances:
         try:

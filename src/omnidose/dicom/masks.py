@@ -86,8 +86,8 @@ def read_masks(
     frame_of_reference_uid
         Of the images; DICOM masks must have the same. NIfTI files carry none.
     label_names
-        Names of a multi-label NIfTI map (TotalSegmentator's class map); a header extension that names the
-        labels is used if this is None.
+        Names of a multi-label NIfTI map (TotalSegmentator's class map), used for files that do not name
+        their labels themselves in a header extension.
     method
         ``nearest``: a voxel gets the label at its centre. ``majority``: the label that fills most of it (for
         grids coarser than the masks).
@@ -170,7 +170,7 @@ def _from_nifti(
         if int(volume.array.max(initial=0)) <= 1:
             yield _piece(_stem(file.path), volume, grid, method)
             continue
-        names = label_names if label_names is not None else own_names
+        names = own_names or label_names or {}
         yield from _pieces_of_map(volume, names, grid, method, file.path.name)
 
 

@@ -154,7 +154,9 @@ def write_ct_series(
             f"{grid.spacing_mm[2] if slice_thickness_mm is None else slice_thickness_mm:.6g}"
         )
         dataset.InstanceNumber = number
-        dataset.SOPInstanceUID = make_uid(study.key, "ct", str(series_number), str(number))
+        dataset.SOPInstanceUID = make_uid(
+            study.key, "ct", str(series_number), str(number), f"{grid.axis_mm(2)[plane]:.3f}"
+        )
         dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
         _expose(dataset, technique, plane)
         moment = datetime.strptime(study.date + study.time, "%Y%m%d%H%M%S") + timedelta(seconds=0.1 * number)
