@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from omnidose.errors import InputError
 
@@ -86,10 +87,10 @@ def unpack(
     target = Path(tempfile.mkdtemp(dir=folder.path))
     files: list[Path] = []
     refused: list[str] = []
-    total = 0
+    left = bound
     try:
         with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
+            members = [m for m in archive.infolist() if not m.is_dir()]
             if len(members) > MAX_MEMBERS:
                 raise InputError(
                     f"the zip has {len(members)} members",
@@ -98,38 +99,53 @@ def unpack(
                     todo="unpack it and give the folder",
                 )
             for number, member in enumerate(members):
-                if member.is_dir():
-                    continue
-                if not _is_safe(member.filename) or stat.S_ISLNK(member.external_attr >> 16):
-                    refused.append("a member that points outside the archive was left out")
-                    continue
-                if member.flag_bits & 1:
-                    refused.append("a member is protected by a password and was left out")
+                reason = _refusal(member)
+                if reason:
+                    refused.append(reason)
                     continue
                 with archive.open(member) as source:
                     first = source.read(132)
                     if not wanted(member.filename, first):
                         continue
-                    out = target / str(number)
-                    out.mkdir()
-                    # NIfTI masks are told apart by their names: the last part (checked above) is kept
-                    name = PurePosixPath(member.filename.replace("\\", "/")).name
-                    out /= name if name.lower().endswith((".nii", ".nii.gz")) else str(number)
-                    with out.open("wb") as sink:
-                        block = first
-                        while block:
-                            total += len(block)
-                            if total > bound:
-                                raise InputError(
-                                    f"the zip holds more than {bound / 2**30:.1f} GiB of images",
-                                    where=path.name,
-                                    todo="unpack it and give the folder",
-                                )
-                            sink.write(block)
-                            block = source.read(1 << 20)
+                    out = _place(target / str(number), member.filename)
+                    left = _copy(first, source, out, left)
+                    if left < 0:
+                        raise InputError(
+                            f"the zip holds more than {bound / 2**30:.1f} GiB of images",
+                            where=path.name,
+                            todo="unpack it and give the folder",
+                        )
                 files.append(out)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, RuntimeError) as error:
         raise InputError(
             "the zip is damaged or of an unknown kind", where=path.name, todo="copy or send it again"
         ) from error
     return files, refused
+
+
+def _refusal(member: zipfile.ZipInfo) -> str:
+    if not _is_safe(member.filename) or stat.S_ISLNK(member.external_attr >> 16):
+        return "a member that points outside the archive was left out"
+    if member.flag_bits & 1:
+        return "a member is protected by a password and was left out"
+    return ""
+
+
+def _place(folder: Path, name: str) -> Path:
+    """Return where to write a member: NIfTI masks are told apart by their names, the rest gets a number."""
+    folder.mkdir()
+    last = PurePosixPath(name.replace("\\", "/")).name
+    return folder / (last if last.lower().endswith((".nii", ".nii.gz")) else folder.name)
+
+
+def _copy(first: bytes, source: IO[bytes], out: Path, left: int) -> int:
+    """Write a member; return how many bytes may still be written (negative: it was stopped)."""
+    with out.open("wb") as sink:
+        block = first
+        while block:
+            left -= len(block)
+            if left < 0:
+                break
+            sink.write(block)
+            block = source.read(1 << 20)
+    return left

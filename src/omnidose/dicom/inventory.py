@@ -11,6 +11,7 @@ from typing import Any
 
 from omnidose.dicom.archives import TemporaryFolder, is_zip, unpack
 from omnidose.dicom.headers import is_compressed, number, numbers, quiet, text, texts
+from omnidose.dicom.identities import PatientIdentity, identity_of, is_anonymous, merge_identities
 from omnidose.dicom.patient import PatientInfo, merge_person, single_patient
 from omnidose.errors import InputError
 
@@ -114,18 +115,6 @@ class NiftiFile:
 
     path: Path
     keep: TemporaryFolder | None = field(default=None, repr=False, compare=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PatientIdentity:
-    """Who the headers say an object belongs to. Never printed: ``repr`` shows only the number of files."""
-
-    patient_id: str = field(repr=False)
-    issuer: str = field(repr=False)
-    name: str = field(repr=False)
-    birth_date: str = field(repr=False)
-    sex: str = field(repr=False)
-    files: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -326,7 +315,7 @@ class _Collector:
             )
             return
         self.seen.add(uid)
-        self.identities[_identity(header)] += 1
+        self.identities[identity_of(header)] += 1
         if sop_class.startswith(SR_CLASSES) or modality == "SR":
             self.reports[uid] = ReportObject(
                 path=file,
@@ -346,10 +335,10 @@ class _Collector:
             notes.append(f"{self.duplicates} files are copies of objects already read and count once.")
         if self.other:
             notes.append(f"{self.other} files are neither DICOM nor NIfTI and were left aside.")
-        nameless = sum(n for identity, n in self.identities.items() if _is_anonymous(identity))
+        nameless = sum(n for identity, n in self.identities.items() if is_anonymous(identity))
         if 0 < nameless < sum(self.identities.values()):
             notes.append(f"{nameless} files state no patient identity and are taken as the same patient's.")
-        patients = _merge_identities(self.identities)
+        patients = merge_identities(self.identities)
         return Inventory(
             series=tuple(_make_series(key, found, self.keep) for key, found in self.series.items()),
             reports=tuple(self.reports.values()),
@@ -404,46 +393,6 @@ def _missing_bytes(header: Any, left: int) -> int:
     if left <= 0:
         return 0  # no pixel data at all: a header that was stripped on purpose; image readers refuse it
     return max(0, needed - left)
-
-
-def _identity(header: Any) -> tuple[str, str, str, str, str]:
-    """Return what identifies the patient, normalised so that spelling of empty parts does not matter."""
-    name = text(header, "PatientName").replace("^", " ").strip()
-    sex = text(header, "PatientSex").upper()
-    return (
-        text(header, "PatientID"),
-        text(header, "IssuerOfPatientID"),
-        " ".join(name.casefold().split()),
-        text(header, "PatientBirthDate"),
-        sex if sex in ("F", "M") else "",
-    )
-
-
-def _compatible(a: Sequence[str], b: Sequence[str]) -> bool:
-    """Two identities may be one person: nothing that both state differs, and ID or name is shared."""
-    if not all(x == y or not x or not y for x, y in zip(a, b, strict=True)):
-        return False
-    return _is_anonymous(a) or _is_anonymous(b) or any(a[k] and a[k] == b[k] for k in (0, 2))
-
-
-def _is_anonymous(identity: Sequence[str]) -> bool:
-    return not identity[0] and not identity[2]
-
-
-def _merge_identities(found: Counter[tuple[str, str, str, str, str]]) -> tuple[PatientIdentity, ...]:
-    groups: list[tuple[list[str], int]] = []
-    for identity, count in sorted(found.items(), key=lambda item: (-sum(map(bool, item[0])), -item[1])):
-        for position, (merged, files) in enumerate(groups):
-            if _compatible(merged, identity):
-                joined = [m or i for m, i in zip(merged, identity, strict=True)]
-                groups[position] = (joined, files + count)
-                break
-        else:
-            groups.append((list(identity), count))
-    return tuple(
-        PatientIdentity(patient_id=g[0], issuer=g[1], name=g[2], birth_date=g[3], sex=g[4], files=n)
-        for g, n in groups
-    )
 
 
 def _series_key(header: Any) -> str:
