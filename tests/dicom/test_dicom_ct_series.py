@@ -149,14 +149,14 @@ def test_rescaling_is_per_slice(tmp_path, marker_hu, marker_grid):
     np.testing.assert_array_equal(read(tmp_path).volume.array, marker_hu)
 
 
-@pytest.mark.parametrize("padding", [63536, -2000])
-def test_padding_becomes_air_that_is_not_imaged(tmp_path, marker_hu, marker_grid, padding):
+@pytest.mark.parametrize(("padding", "stored_as"), [(63536, -2000), (-2000, -2000), (-1100, -1100)])
+def test_padding_becomes_air_that_is_not_imaged(tmp_path, marker_hu, marker_grid, padding, stored_as):
     hu = marker_hu.copy()
     paths = write_ct_series(tmp_path, hu, marker_grid)
     for path in paths:
         dataset = pydicom.dcmread(path)
         stored = np.frombuffer(dataset.PixelData, dtype="<u2").astype("<i2").reshape(40, 50) - 1024
-        stored[:3, :] = -2000
+        stored[:3, :] = stored_as
         dataset.PixelRepresentation, dataset.BitsStored, dataset.HighBit = 1, 16, 15
         dataset.RescaleIntercept = 0
         dataset.add_new("PixelPaddingValue", "US" if padding > 0 else "SS", padding)
