@@ -80,7 +80,7 @@ def test_every_voxel_and_shape_is_bounded(nz: int, ny: int, nx: int, seed: int, 
         assert np.all(cell >= 0)
         assert np.all(cell < macro.n_cell)
         flat = (cell[2] * my + cell[1]) * mx + cell[0]
-        assert major.cell_shapes[flat] == 1
+        assert major.shape_list[major.shape_first[flat] : major.shape_first[flat + 1]].tolist() == [0]
         assert np.all(bound[flat] >= LEAD.density_g_cm3 * mu[2] * (1 - 1e-6))
 
 

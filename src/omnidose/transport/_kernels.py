@@ -254,10 +254,11 @@ def box_entry(x, y, z, u, v, w, lx, ly, lz, hx, hy, hz):
 
 
 @jit
-def find_shape(geo, x, y, z):
-    """Return the index of the last shape that holds the point, or -1."""
+def find_shape(geo, cell, x, y, z):
+    """Return the index of the last shape that holds a point of a macro cell, or -1."""
     size = geo.shape_size
-    for k in range(geo.shape_kind.shape[0] - 1, -1, -1):
+    for entry in range(geo.cell_shape_first[cell], geo.cell_shape_first[cell + 1]):
+        k = geo.cell_shape_list[entry]
         if geo.shape_kind[k] == 0:
             if (
                 size[k, 0] <= x <= size[k, 3]
@@ -629,7 +630,7 @@ def fly(
             py = y + v * t
             pz = z + w * t
             analog[4] += 1.0
-            shape = find_shape(geo, px, py, pz) if geo.cell_shapes[cell] != 0 else none
+            shape = find_shape(geo, cell, px, py, pz)
             voxel = nothing
             if shape >= 0:
                 m = geo.shape_material[shape]

@@ -23,8 +23,8 @@ class Geometry(NamedTuple):
         [3] number of macro cells (x, y, z).
     cell_class
         [n_cells] majorant class of each macro cell (x fastest).
-    cell_shapes
-        [n_cells] 1 where a shape may overlap the cell.
+    cell_shape_first, cell_shape_list
+        Shapes that a point of cell c may belong to, the winning one first.
     majorant
         [n_class, n_energy] 1/cm; bin i bounds the cross section between energies i and i+1.
     voxel_lower, inv_voxel
@@ -57,7 +57,8 @@ class Geometry(NamedTuple):
     inv_cell: F4
     n_cell: I4
     cell_class: U1
-    cell_shapes: U1
+    cell_shape_first: I4
+    cell_shape_list: I4
     majorant: F4
     voxel_lower: F4
     inv_voxel: F4

@@ -207,14 +207,15 @@ class Majorants:
         [n_class, n_material] largest density of each material in any cell of the class.
     class_floor_per_cm
         [n_class] lower bound of the majorant (denser virtual collisions where asked for).
-    cell_shapes
-        uint8 [n_cells], 1 where a shape may overlap.
+    shape_first, shape_list
+        Shapes that may be met in cell c, last (winning) first: ``shape_list[shape_first[c]:shape_first[c+1]]``.
     """
 
     cell_class: npt.NDArray[np.uint8]
     class_density: ArrayF8
     class_floor_per_cm: ArrayF8
-    cell_shapes: npt.NDArray[np.uint8]
+    shape_first: npt.NDArray[np.int32]
+    shape_list: npt.NDArray[np.int32]
 
 
 def majorants(
@@ -244,12 +245,11 @@ def majorants(
             density,
         )
     density[..., -1] = np.maximum(density[..., -1], scene.world.density_g_cm3)
-    touched = np.zeros((nz, ny, nx), dtype=np.uint8)
-    first = len(materials) - 1 - len(scene.shapes)
-    for index, shape in enumerate(scene.shapes):
-        where = cells_touched(macro, *shape_bounds_mm(shape))
-        density[(*where, first + index)] = shape.material.density_g_cm3
-        touched[where] = 1
+    shape_first, shape_list = _shapes_by_cell(scene.shapes, macro)
+    owner = np.repeat(np.arange(nx * ny * nz), np.diff(shape_first))
+    material = len(materials) - 1 - len(scene.shapes) + shape_list
+    own_density = np.array([shape.material.density_g_cm3 for shape in scene.shapes], dtype=np.float32)
+    density.reshape(-1, len(materials))[owner, material] = own_density[shape_list]
     floor = np.zeros((nz, ny, nx))
     for lower, upper, per_cm in floors:
         where = cells_touched(macro, lower, upper)
@@ -265,8 +265,40 @@ def majorants(
         cell_class=cell_class.astype(np.uint8),
         class_density=class_density,
         class_floor_per_cm=class_floor,
-        cell_shapes=touched.ravel(),
+        shape_first=shape_first,
+        shape_list=shape_list,
     )
+
+
+def _shapes_by_cell(
+    shapes: Sequence[Shape], macro: MacroGrid
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Return, for every cell, the shapes that a point in it may belong to, last (winning) first.
+
+    A cell that lies wholly in a shape is closed to all earlier ones.
+    """
+    nx, ny, nz = (int(n) for n in macro.n_cell)
+    closed = np.zeros((nz, ny, nx), dtype=bool)
+    cells: list[npt.NDArray[np.intp]] = []
+    members: list[npt.NDArray[np.int32]] = []
+    for index in range(len(shapes) - 1, -1, -1):
+        where = cells_touched(macro, *shape_bounds_mm(shapes[index]))
+        k, j, i = np.nonzero(~closed[where])
+        kji = np.stack([k + where[0].start, j + where[1].start, i + where[2].start], axis=1)
+        flat = (kji[:, 0] * ny + kji[:, 1]) * nx + kji[:, 2]
+        cells.append(flat)
+        members.append(np.full(flat.size, index, dtype=np.int32))
+        inside = np.ones(flat.size, dtype=bool)
+        for corner in np.ndindex(2, 2, 2):
+            points = macro.lower_mm + (kji[:, ::-1] + np.array(corner)) * macro.cell_mm
+            inside &= inside_shape(shapes[index], points)
+        closed.reshape(-1)[flat[inside]] = True
+    all_cells = np.concatenate(cells) if cells else np.zeros(0, dtype=np.intp)
+    order = np.argsort(all_cells, kind="stable")
+    counts = np.bincount(all_cells, minlength=nx * ny * nz)
+    first = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+    listed = np.concatenate(members)[order] if members else np.zeros(0, dtype=np.int32)
+    return first, listed
 
 
 def _classify(density: ArrayF8, floor: ArrayF8, mu_cm2_g: ArrayF8) -> tuple[npt.NDArray[np.intp], int]:
