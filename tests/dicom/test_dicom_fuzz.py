@@ -17,7 +17,12 @@ from omnidose.errors import OmnidoseError
 from omnidose.volume import Grid
 
 GRID = Grid(shape_zyx=(3, 16, 16), spacing_mm=(4.0, 4.0, 2.0), origin_mm=(0.0, 0.0, 0.0))
-FUZZ = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 
 
 class Raw:

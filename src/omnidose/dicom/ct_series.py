@@ -26,6 +26,7 @@ from omnidose.dicom.ct_frames import (
 )
 from omnidose.dicom.ct_geometry import OUTSIDE_HU, Stack, straighten
 from omnidose.dicom.ct_reconstructions import ReconstructionGroup, choose_reconstructions, split_series
+from omnidose.dicom.headers import text
 from omnidose.dicom.inventory import Series
 from omnidose.errors import DicomError, OmnidoseError
 from omnidose.volume import Volume
@@ -151,7 +152,7 @@ def read_ct_series(
         imaged=imaged,
         series_uid=series.series_uid,
         study_uid=series.study_uid,
-        patient_position=str(series.header.get("PatientPosition") or ""),
+        patient_position=text(series.header, "PatientPosition"),
         resampled=bool(note),
         saturated_fraction=check.saturated_fraction,
         warnings=tuple(warnings),

@@ -16,6 +16,7 @@ Patient and study attributes are copied from the source images, as the objects m
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from omnidose.errors import GeometryError, InputError
 from omnidose.volume import Volume
 
 RT_DOSE = "1.2.840.10008.5.1.4.1.1.481.2"
+_PLACE = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness")
 LABEL = "IMAGING DOSE - NOT FOR TREATMENT"
 _EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
 
@@ -267,9 +269,7 @@ def _derived(source: Series, sop_class: str, modality: str, series_number: int, 
 def _copy_context(source: Series, dataset: Any) -> None:
     header = source.header
     with quiet():
-        for keyword in _COPIED:
-            if keyword in header:
-                dataset[keyword] = header[keyword]
+        _copy(header, dataset, _COPIED)
         for keyword in _NEEDED:
             if keyword not in dataset:
                 setattr(dataset, keyword, "")
@@ -292,10 +292,18 @@ def _stand_in(source: Series) -> Any:
     dataset.SeriesInstanceUID = make_uid(series) if series.startswith("no-uid-") else series
     dataset.Modality = source.modality or "CT"
     dataset.Rows, dataset.Columns = header.Rows, header.Columns
-    for keyword in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness"):
-        if keyword in header:
-            dataset[keyword] = header[keyword]
+    _copy(
+        header, dataset, ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness")
+    )
     return dataset
+
+
+def _copy(header: Any, dataset: Any, keywords: Sequence[str]) -> None:
+    """Copy attributes; those that cannot be read are left out."""
+    for keyword in keywords:
+        with suppress(Exception):  # pydicom raises many kinds for damaged values
+            if keyword in header:
+                dataset[keyword] = header[keyword]
 
 
 __all__: Sequence[str] = ("LABEL", "RT_DOSE", "read_rt_dose", "write_rt_dose", "write_seg")
