@@ -55,14 +55,14 @@ class Grid:
     @property
     def lower_mm(self) -> npt.NDArray[np.float64]:
         """Corner of the grid with the smallest x, y, z (outer voxel faces)."""
-        lower: npt.NDArray[np.float64] = np.subtract(self.origin_mm, np.multiply(0.5, self.spacing_mm))
+        lower = np.asarray(self.origin_mm) - 0.5 * np.asarray(self.spacing_mm)
         return np.asarray(lower, dtype=np.float64)
 
     @property
     def upper_mm(self) -> npt.NDArray[np.float64]:
         """Corner of the grid with the largest x, y, z (outer voxel faces)."""
-        size = np.asarray(self.shape_zyx[::-1]) * np.asarray(self.spacing_mm)
-        return self.lower_mm + size
+        upper = self.lower_mm + np.asarray(self.shape_zyx[::-1]) * np.asarray(self.spacing_mm)
+        return np.asarray(upper, dtype=np.float64)
 
     @property
     def affine_lps_mm(self) -> npt.NDArray[np.float64]:

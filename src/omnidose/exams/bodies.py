@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from omnidose import data
 from omnidose.anatomy.body import BodyModel, BodyRegion, Organ, Origin, Person
 from omnidose.anatomy.ct_numbers import media_from_ct
 from omnidose.anatomy.organs import from_totalsegmentator, organ
@@ -65,7 +66,7 @@ def body_of(
             options.masks,
             grid,
             frame_of_reference_uid=ct.volume.frame_of_reference_uid,
-            label_names=_class_map(),
+            label_names=class_map(),
             method="majority",
         )
         labels, names, notes = canonical_labels(masks)
@@ -81,9 +82,10 @@ def body_of(
     )
 
 
-def _class_map() -> dict[int, str] | None:
-    """Return TotalSegmentator's label numbers for a multi-label NIfTI without names in its header."""
-    return None
+def class_map() -> dict[int, str]:
+    """Return TotalSegmentator's names by label, for a label map without names in its header."""
+    table = data.load("totalsegmentator_labels")
+    return {int(label): str(name) for label, name in zip(table["label"], table["name"], strict=True)}
 
 
 def canonical_labels(masks: MaskSet) -> tuple[npt.NDArray[np.uint8], dict[int, str], list[str]]:

@@ -73,6 +73,7 @@ def simulate(
     precision: float | None = None,
     precision_keys: Sequence[str] | None = None,
     max_histories: float = MAX_HISTORIES,
+    min_histories: float = 0,
     seed: int = 1,
     voxel_map: bool = False,
     sampling_per_cm: dict[str, float] | None = None,
@@ -93,6 +94,8 @@ def simulate(
         Relative standard error at which to stop, for all ``precision_keys`` (default: all regions
         and shapes). The error must stay below it over two looks in a row, the second with 1.5 times
         the histories of the first, so that a lucky estimate does not end the run.
+    max_histories, min_histories
+        A run to a precision does not stop before the second and stops at the first.
     seed
         Same seed, same bits, whatever the number of threads.
     voxel_map
@@ -136,7 +139,7 @@ def simulate(
         assert precision is not None
         if not 0 < precision < 1:
             raise InputError(f"precision {precision:g} is no relative error", allowed="between 0 and 1")
-        job.run_to_precision(precision, precision_keys, int(max_histories), progress)
+        job.run_to_precision(precision, precision_keys, int(max_histories), progress, int(min_histories))
     return job.tally()
 
 
@@ -265,6 +268,7 @@ class Job:
         keys: Sequence[str] | None,
         max_histories: int,
         progress: ProgressCallback | None,
+        min_histories: int = 0,
     ) -> None:
         """Run until the error of every key stays below ``precision`` over two looks."""
         self.per_batch = BATCH_HISTORIES
@@ -274,7 +278,8 @@ class Job:
             raise InputError(f"no region called {unknown}", allowed=", ".join(self.keys))
         columns = [self.keys.index(k) for k in wanted]
         limit = max(BATCHES, math.ceil(max_histories / self.per_batch))
-        goal, met, need = BATCHES, False, float(BATCHES)
+        least = min(max(BATCHES, math.ceil(min_histories / self.per_batch)), limit)
+        goal, met, need = least, False, float(least)
         while True:
             self._run_until(min(goal, limit), progress, max(need, goal))
             batches = np.concatenate(self.energies)[:, columns]

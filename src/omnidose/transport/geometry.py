@@ -208,7 +208,8 @@ class Majorants:
     class_floor_per_cm
         [n_class] lower bound of the majorant (denser virtual collisions where asked for).
     shape_first, shape_list
-        Shapes that may be met in cell c, last (winning) first: ``shape_list[shape_first[c]:shape_first[c+1]]``.
+        Shapes that may be met in cell c, last (winning) first:
+        ``shape_list[shape_first[c]:shape_first[c + 1]]``.
     """
 
     cell_class: npt.NDArray[np.uint8]
