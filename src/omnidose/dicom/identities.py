@@ -43,10 +43,15 @@ def _compatible(a: Sequence[str], b: Sequence[str]) -> bool:
 
 
 def is_anonymous(identity: Sequence[str]) -> bool:
+    """Whether an identity (see :func:`identity_of`) names nobody: neither an ID nor a name."""
     return not identity[0] and not identity[2]
 
 
 def merge_identities(found: Counter[tuple[str, str, str, str, str]]) -> tuple[PatientIdentity, ...]:
+    """Return one identity per person from the number of files of each, fullest identities first.
+
+    Parts that one object leaves empty do not separate persons and are filled from the others.
+    """
     groups: list[tuple[list[str], int]] = []
     for identity, count in sorted(found.items(), key=lambda item: (-sum(map(bool, item[0])), -item[1])):
         for position, (merged, files) in enumerate(groups):

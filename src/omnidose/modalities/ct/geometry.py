@@ -42,6 +42,7 @@ class Notes:
 
 
 def agree(name: str, said: float, found: float, unit: str, where: str) -> None:
+    """Refuse (``ContradictionError``) a stated value more than 2 % from the data's (both in ``unit``)."""
     if abs(said - found) > _SAME_REL * abs(found):
         raise ContradictionError(
             f"{name} was given as {said:g} {unit} but the data say {found:g} {unit}",
@@ -52,6 +53,7 @@ def agree(name: str, said: float, found: float, unit: str, where: str) -> None:
 
 
 def scan_type_of_claim(payload: Payload, values: Mapping[str, Any], notes: Notes) -> ScanType:
+    """Return the scan type from the given values, the dose report, the images, or by rule (said so)."""
     if "scan_type" in values:
         return ScanType(values["scan_type"])
     event, facts = payload.event, payload.facts
@@ -75,6 +77,7 @@ def scan_type_of_claim(payload: Payload, values: Mapping[str, Any], notes: Notes
 def collimation_of_claim(
     payload: Payload, scan_type: ScanType, values: Mapping[str, Any], quirk: Quirk, notes: Notes
 ) -> float:
+    """Return the total collimation N x T in mm from images, dose report or given values, or by rule."""
     facts, event = payload.facts, payload.event
     assert facts is not None
     reported = event.total_collimation_mm if event else None
@@ -129,6 +132,7 @@ class Geometry:
 def geometry_of_claim(
     payload: Payload, scan_type: ScanType, collimation: float, values: Mapping[str, Any], notes: Notes
 ) -> Geometry:
+    """Return pitch, range and rotations of a claim whose beam is ``collimation`` mm wide."""
     facts, event = payload.facts, payload.event
     assert facts is not None
     low, high = facts.imaged_z_mm
