@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from omnidose.beams.materials import WATER
+from omnidose.anatomy.stylised.ct_numbers import stylised_to_hu
 from omnidose.dicom.dose_report import AcquisitionType, IrradiationEvent, TubeSource
 from omnidose.dicom.files import make_uid
 from omnidose.dicom.synthetic_ct import CtTechnique, SyntheticStudy, write_ct_series
@@ -16,7 +16,6 @@ from omnidose.dicom.synthetic_rdsr import write_ct_rdsr
 from omnidose.errors import GeometryError, InputError
 from omnidose.modalities.ct.exposure import CtScan, ScanType
 from omnidose.modalities.ct.quirks import quirk_of
-from omnidose.modalities.ct.ssde import EFFECTIVE_KEV
 from omnidose.volume import Grid
 
 if TYPE_CHECKING:
@@ -96,19 +95,6 @@ def write_exam(
     return tuple(paths)
 
 
-def ct_numbers(body: BodyModel) -> npt.NDArray[np.float32]:
-    """Return CT numbers [z, y, x]: 1000 (mu / mu_water - 1) at the effective energy of 120 kV."""
-    from omnidose.physics.photons import mass_attenuation_cm2_g
-
-    water_per_cm = float(mass_attenuation_cm2_g(WATER, EFFECTIVE_KEV)) * WATER.density_g_cm3
-    relative = np.array(
-        [float(mass_attenuation_cm2_g(m, EFFECTIVE_KEV)) / water_per_cm for m in body.materials],
-        dtype=np.float32,
-    )
-    hu = 1000 * (relative[body.material_index] * body.density_g_cm3 - 1)
-    return np.asarray(hu, dtype=np.float32)
-
-
 def _imaged_numbers(
     scan: CtScan, body: BodyModel, *, couch: bool, seed: int
 ) -> tuple[npt.NDArray[np.float32], Grid]:
@@ -124,7 +110,7 @@ def _imaged_numbers(
     dx, dy, _ = grid.spacing_mm
     pad_x = int(np.ceil(max(MARGIN_MM, 0.5 * (COUCH_WIDTH_MM - dx * grid.shape_zyx[2]) + MARGIN_MM) / dx))
     pad_y = int(np.ceil((COUCH_THICKNESS_MM + MARGIN_MM) / dy))
-    inner = ct_numbers(body)[rows[0] : rows[-1] + 1]
+    inner = stylised_to_hu(body, scan.kv)[rows[0] : rows[-1] + 1]
     hu = np.full(
         (rows.size, inner.shape[1] + 2 * pad_y, inner.shape[2] + 2 * pad_x), AIR_HU, dtype=np.float32
     )
