@@ -1,0 +1,54 @@
+"""The engine against the plain oracle: another tracking, sampling, estimator and generator, one answer."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture(scope="module")
+def bench() -> ModuleType:
+    sys.path.insert(0, str(BENCHMARKS))
+    try:
+        spec = importlib.util.spec_from_file_location("omnidose_bench", BENCHMARKS / "run.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(BENCHMARKS))
+    return module
+
+
+def test_the_engine_agrees_with_the_plain_one(bench: ModuleType) -> None:
+    plain = bench.run_plain(bench.plain_box(), 120_000, seed=3)
+    tally = bench.run_engine(600_000, seed=3)
+    ours, std = float(tally.energy_kev[0]), float(tally.std_kev[0])
+    assert plain.std_kev / plain.energy_kev < 0.004  # else the comparison says nothing
+    assert std / ours < 0.002
+    assert abs(ours - plain.energy_kev) < 3 * math.hypot(std, plain.std_kev)
+
+
+def test_the_plain_engine_refuses_what_it_does_not_know(bench: ModuleType) -> None:
+    from dataclasses import replace
+
+    from omnidose.physics.spectra import Spectrum
+
+    with pytest.raises(ValueError, match="pair production"):
+        bench.run_plain(replace(bench.plain_box(), spectrum=Spectrum.line(2000.0)), 100)
+
+
+def test_the_machine_is_described_without_names(bench: ModuleType) -> None:
+    import platform
+
+    text = str(bench.machine())
+    assert not platform.node() or f"{platform.node()}" not in text.split()
+    assert str(Path.home()) not in text
