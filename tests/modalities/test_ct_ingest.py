@@ -178,6 +178,31 @@ def test_two_reconstructions_are_one_exposure(tmp_path: Path) -> None:
         assert len(claim.series_uids) == 2
 
 
+def test_passes_over_one_range_are_repeats(tmp_path: Path) -> None:
+    """Three passes in one series without event UIDs: one exposure, CTDIvol of the headers per pass."""
+    from pydicom import dcmread
+
+    for number in range(3):
+        folder = tmp_path / f"pass{number}"
+        paths = write_ct_series(
+            folder, HU, GRID, study=SyntheticStudy(key="perfusion"),
+            technique=CtTechnique(ctdivol_mgy=5.0, tube_current_ma=100.0, extra={"ScanOptions": "AXIAL"}),
+        )  # fmt: skip
+        for path in paths:
+            dataset = dcmread(path)
+            del dataset.IrradiationEventUID
+            dataset.AcquisitionNumber = number + 1
+            dataset.AcquisitionTime = dataset.ContentTime = f"10{10 * number:02d}00"
+            dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = (
+                f"{dataset.SOPInstanceUID[:50]}.{number}"
+            )
+            dataset.save_as(path)
+    scan = ingest_one(tmp_path)
+    assert scan.repeats == 3
+    assert scan.ctdivol_mgy == pytest.approx(15.0)
+    assert any("3 passes" in a.text for a in scan.assumptions)
+
+
 def test_consistency_check_warns_beyond_30_percent(make_scan: Maker) -> None:
     good = make_scan(model="SOMATOM Confidence", ctdivol_mgy=6.65)
     assert consistency_warning(good) == ""

@@ -35,6 +35,11 @@ def test_ct_fulfils_the_protocol_which_has_six_members() -> None:
     assert members == {"name", "title", "claims", "ingest", "estimate", "synthetic"}
 
 
+def test_every_registered_modality_fulfils_the_protocol() -> None:
+    assert modalities()["ct"] is MODALITY
+    assert all(isinstance(item, Modality) for item in modalities().values())
+
+
 def test_registry_finds_and_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "entry_points", points(("ct", MODALITY)))
     assert modalities() == {"ct": MODALITY}

@@ -55,7 +55,7 @@ class FanBeam:
     tin_mm
         Added tin.
     heel
-        Whether the fluence falls towards the anode (+z), see :func:`heel_transmission`.
+        Whether the fluence falls towards the anode (-z), see :func:`heel_transmission`.
     """
 
     kv: float

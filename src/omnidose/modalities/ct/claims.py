@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from omnidose.dicom.ct_frames import is_ct_image, is_localizer
 from omnidose.dicom.ct_reconstructions import ReconstructionGroup, choose_reconstructions, split_series
 from omnidose.dicom.dose_report import (
@@ -63,6 +65,7 @@ class _Pass:
 
     group: ReconstructionGroup
     facts: ImageFacts
+    repeats: int = 1
 
 
 def claims(inventory: Inventory) -> list[Claim]:
@@ -102,7 +105,27 @@ def _passes(parts: list[Series]) -> list[_Pass]:
             found.append(_Pass(group, read_image_facts(group.chosen)))
         except OmnidoseError:
             continue  # the reader of the volume names the fault; here it is no CT acquisition
-    return found
+    return _merge_repeats(found)
+
+
+def _merge_repeats(passes: list[_Pass]) -> list[_Pass]:
+    """Count passes of one series over the same range (perfusion) as one exposure with repeats.
+
+    Passes with irradiation event UIDs stay as they are: their dose report tells each one's CTDIvol.
+    """
+    merged: list[_Pass] = []
+    for item in passes:
+        same = [i for i, other in enumerate(merged) if _repeats(other.facts, item.facts)]
+        if same:
+            merged[same[0]] = replace(merged[same[0]], repeats=merged[same[0]].repeats + 1)
+        else:
+            merged.append(item)
+    return merged
+
+
+def _repeats(a: ImageFacts, b: ImageFacts) -> bool:
+    near = np.abs(np.subtract(a.imaged_z_mm, b.imaged_z_mm)).max() <= _SAME_RANGE_MM
+    return bool(near) and a.series_uid == b.series_uid and a.kv == b.kv and not (a.event_uids or b.event_uids)
 
 
 def _reports(inventory: Inventory, series: list[Series]) -> list[DoseReport]:
@@ -205,7 +228,8 @@ def _image_claim(item: _Pass, match: tuple[IrradiationEvent, DoseReport, str] | 
     if not key:
         key = facts.series_uid + (f"/{item.group.chosen.part}" if item.group.chosen.part else "")
     length = facts.imaged_z_mm[1] - facts.imaged_z_mm[0]
-    assumed = tuple(sentence for sentence in (words, item.group.reason) if sentence)
+    passes = f"the images show {item.repeats} passes over the same range" if item.repeats > 1 else ""
+    assumed = tuple(sentence for sentence in (words, item.group.reason, passes) if sentence)
     return Claim(
         modality="ct",
         kind=ClaimKind.EXPOSURE,
@@ -221,6 +245,7 @@ def _image_claim(item: _Pass, match: tuple[IrradiationEvent, DoseReport, str] | 
             manufacturer=facts.manufacturer or (report.manufacturer if report else ""),
             model=facts.model or (report.model if report else ""),
             assumed=assumed,
+            repeats=item.repeats,
         ),
     )
 
