@@ -53,7 +53,7 @@ def shape_bounds_mm(shape: Shape) -> tuple[ArrayF8, ArrayF8]:
     """Return the lower and upper corner of the box around a shape."""
     if isinstance(shape, Box):
         return np.asarray(shape.lower_mm, dtype=np.float64), np.asarray(shape.upper_mm, dtype=np.float64)
-    half = np.full(3, shape.radius_mm)
+    half = np.full(3, shape.radius_mm, dtype=np.float64)  # radius_mm=30 must not make integers
     if isinstance(shape, Cylinder):
         half[shape.axis] = shape.length_mm / 2
     centre = np.asarray(shape.centre_mm, dtype=np.float64)
