@@ -5,6 +5,9 @@ from __future__ import annotations
 
 def main() -> None:
     """Run the command line."""
-    from omnidose.cli.app import run
+    try:
+        from omnidose.cli.app import run
+    except KeyboardInterrupt:  # stopped while libraries load
+        raise SystemExit(130) from None
 
     run()

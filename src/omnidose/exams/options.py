@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from omnidose.anatomy.organs import combined_organs, organ
 from omnidose.errors import InputError
 
 #: Standard error that a run aims at when nothing is asked.
@@ -28,7 +30,8 @@ class EstimateOptions:
     precision, histories
         Relative standard error to reach for the organs in the beam, or the number of photons.
     absent
-        Canonical names of organs that were removed: neither dose nor risk.
+        Organs that were removed: neither dose nor risk. Aliases become canonical names; a whole
+        (``kidneys``) stands for all its members, and all members for the whole.
     completion
         Continue the body beyond the images with a phantom.
     """
@@ -62,5 +65,29 @@ class EstimateOptions:
             raise InputError(
                 f"a CTDIvol of {self.ctdivol_mgy:g} mGy", where="--ctdivol-mgy", allowed="above 0, below 5000"
             )
-        if self.seed < 0:
-            raise InputError(f"seed {self.seed}", where="--seed", allowed="0 or more")
+        if not 0 <= self.seed < 2**63:
+            raise InputError(f"seed {self.seed}", where="--seed", allowed="0 to 2^63 - 1")
+        if self.masks is not None and not self.masks.exists():
+            raise InputError(
+                "there is no such file or folder of masks", where=str(self.masks), todo="check --masks"
+            )
+        object.__setattr__(self, "absent", whole_organs(self.absent))
+
+
+def whole_organs(names: Iterable[str]) -> frozenset[str]:
+    """Return canonical names, with the members of every whole and every whole of which all members are named.
+
+    Raises
+    ------
+    InputError
+        If a name is no organ; the message lists close names.
+    """
+    found = {organ(name).key for name in names}
+    wholes = combined_organs()  # innermost first
+    for whole in reversed(wholes):
+        if whole in found:
+            found.update(wholes[whole])
+    for whole, members in wholes.items():
+        if members and found.issuperset(members):
+            found.add(whole)
+    return frozenset(found)

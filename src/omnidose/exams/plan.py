@@ -8,15 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from omnidose.anatomy.body import Person
-from omnidose.anatomy.organs import organ
-from omnidose.dicom.inventory import Inventory, Series, read_inventory
+from omnidose.dicom.dose_report import belongs_to, read_dose_report
+from omnidose.dicom.inventory import Inventory, ReportObject, Series, read_inventory
 from omnidose.dicom.patient import merge_person, single_patient
-from omnidose.errors import InputError
+from omnidose.errors import DicomError, InputError, OmnidoseError
 from omnidose.exams.options import EstimateOptions
 from omnidose.modalities import Claim, ClaimKind, Exposure, Modality, modalities
 
 #: Called with (stage, share of the stage done or NaN, one line of text).
 StageProgress = Callable[[str, float, str], None]
+
+#: More damaged files than this share of all images, and the exam is refused instead of patched.
+MAX_DAMAGED_FRACTION = 0.05
+#: Modalities of objects that hold outlines, not images.
+_OUTLINES = ("SEG", "RTSTRUCT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +92,9 @@ def plan(inventory: Inventory, options: EstimateOptions | None = None) -> Plan:
         If there is nothing to estimate, two patients are mixed, or statements contradict each other.
     """
     options = options or EstimateOptions()
-    for key in options.absent:
-        organ(key)  # an unknown name is refused here, not after the simulation
+    if not inventory.series and not inventory.reports:
+        _refuse_empty(inventory)
+    _check_damage(inventory)
     info = single_patient(inventory)
     person = merge_person(
         info,
@@ -101,19 +107,20 @@ def plan(inventory: Inventory, options: EstimateOptions | None = None) -> Plan:
     claimed = {uid for p in exposures for uid in p.claim.series_uids}
     listed = {uid for item in refused for uid in item.series_uids}
     for series in inventory.series:
-        if series.series_uid not in claimed | listed and series.modality not in ("SEG", "RTSTRUCT"):
+        if series.series_uid not in claimed | listed and series.modality not in _OUTLINES:
             left_out.append(
                 LeftOut(what=_describe(series), reason="no modality of this version estimates it")
             )
+    left_out += _reports_left(inventory)
     if not exposures:
-        _refuse(inventory, left_out)
+        _refuse(left_out)
     return Plan(
         person=person,
         exposures=tuple(exposures),
         left_out=tuple(left_out),
         found=tuple(_found(inventory)),
         problems=tuple(f"{p.sentence}" for p in inventory.problems),
-        notes=(*info.notes, *inventory.notes),
+        notes=(*info.notes, *inventory.notes, *_unused_masks(inventory, options)),
         options=options,
         inventory=inventory,
     )
@@ -176,22 +183,93 @@ def _describe(series: Series) -> str:
 
 def _found(inventory: Inventory) -> list[str]:
     lines = [_describe(s) for s in inventory.series]
-    lines += ["dose report" for _ in inventory.reports]
-    lines += [f"NIfTI file {n.path.name}" for n in inventory.nifti]
-    if inventory.other_files:
-        lines.append(f"{inventory.other_files} files that are not DICOM")
+    lines += [_count(len(inventory.reports), "structured report")] if inventory.reports else []
+    lines += [_count(len(inventory.nifti), "NIfTI file")] if inventory.nifti else []
     return lines
 
 
-def _refuse(inventory: Inventory, left_out: list[LeftOut]) -> None:
-    """Say why nothing can be estimated, in one sentence."""
-    if not inventory.series and not inventory.reports:
-        problems = f" ({inventory.problems[0].sentence})" if inventory.problems else ""
-        raise InputError(
-            f"no images and no dose reports were found{problems}",
-            where="the given folder",
-            allowed="DICOM files of a CT exam, also nested or zipped",
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' if number != 1 else ''}"
+
+
+def _reports_left(inventory: Inventory) -> list[LeftOut]:
+    """Return the reports that say nothing about these images: unreadable, or of another study."""
+    images = [s for s in inventory.series if s.modality not in _OUTLINES]
+    out = []
+    for item in inventory.reports:
+        what, reason = "structured report", _report_fault(item, images)
+        if reason:
+            out.append(LeftOut(what=what, reason=reason))
+    return out
+
+
+def _report_fault(item: ReportObject, images: list[Series]) -> str:
+    try:
+        report = read_dose_report(item)
+    except OmnidoseError as error:
+        return str(error).rstrip(".")
+    if images and not belongs_to(report, images):
+        return (
+            "this dose report belongs to another study than the images (study, irradiation events and frame "
+            "of reference all differ) and is not used; add the report of this exam, or give --ctdivol-mgy"
         )
+    return ""
+
+
+def _unused_masks(inventory: Inventory, options: EstimateOptions) -> list[str]:
+    """Say that masks lie beside the images but are not used unless they are asked for."""
+    kinds = {s.modality for s in inventory.series if s.modality in _OUTLINES}
+    kinds |= {"NIfTI"} if inventory.nifti else set()
+    if not kinds or options.masks is not None:
+        return []
+    return [f"{' and '.join(sorted(kinds))} files beside the images are not used: give masks with --masks."]
+
+
+def _check_damage(inventory: Inventory) -> None:
+    """Refuse an exam of which more is damaged than can be interpolated.
+
+    Raises
+    ------
+    DicomError
+        With the number of damaged files and the first sentence about them.
+    """
+    damaged = [p for p in inventory.problems if p.kind in ("truncated", "unreadable")]
+    images = sum(len(s.instances) for s in inventory.series)
+    if len(damaged) <= max(1.0, MAX_DAMAGED_FRACTION * (images + len(damaged))):
+        return
+    raise DicomError(
+        f"{len(damaged)} of {images + len(damaged)} DICOM files are damaged or truncated",
+        where=f"{damaged[0].where} and others",
+        allowed=f"at most {100 * MAX_DAMAGED_FRACTION:.0f} %, which are interpolated",
+        todo="copy or export the exam again",
+    )
+
+
+def _refuse_empty(inventory: Inventory) -> None:
+    """Say why a folder without a usable object cannot be used, in one sentence."""
+    if inventory.problems:
+        first, more = inventory.problems[0], len(inventory.problems) - 1
+        also = f", and {_count(more, 'more file')} could not be read" if more else ""
+        raise DicomError(
+            f"nothing in it can be read: {first.sentence.rstrip('.')}{also}",
+            where="the given folder",
+            todo="copy or export the exam again",
+        )
+    beside = _count(inventory.other_files, "file") + " of other kinds" if inventory.other_files else "nothing"
+    if inventory.nifti:
+        beside = f"{_count(len(inventory.nifti), 'NIfTI file')}, which say nothing about the exposure"
+    raise InputError(
+        f"no images and no dose reports were found, only {beside}"
+        if beside != "nothing"
+        else "no images and no dose reports were found: the folder is empty",
+        where="the given folder",
+        allowed="DICOM files of a CT exam, also nested or zipped",
+        todo="give the folder that holds the exam",
+    )
+
+
+def _refuse(left_out: list[LeftOut]) -> None:
+    """Say why nothing can be estimated, in one sentence."""
     reasons = "; ".join(dict.fromkeys(f"{item.what}: {item.reason}" for item in left_out))
     raise InputError(
         f"nothing here can be estimated: {reasons}" if reasons else "nothing here can be estimated",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from omnidose.anatomy.body import Person
+from omnidose.dicom.inventory import Series
 from omnidose.dosimetry.results import ExposureResult, OrganDoses
 from omnidose.dosimetry.totals import total_organ_doses
 from omnidose.errors import CancelledError, InputError
@@ -33,7 +34,7 @@ class ExamResult:
     total
         Organ doses of all exposures; None if one of several is only relative.
     bodies
-        Series UID -> body the doses were computed in.
+        :func:`body_key` of the series -> body the doses were computed in.
     risk, risk_reason
         Lifetime risk, or why there is none.
     """
@@ -48,6 +49,11 @@ class ExamResult:
     history: History = ()
     left_out: tuple[LeftOut, ...] = ()
     warnings: tuple[str, ...] = ()
+
+
+def body_key(series: Series) -> str:
+    """Return what a body is kept under: two phases in one series are two bodies."""
+    return f"{series.series_uid}/{series.part}" if series.part else series.series_uid
 
 
 def run(
@@ -72,13 +78,13 @@ def run(
     results: list[ExposureResult] = []
     try:
         for number, item in enumerate(plan.exposures, start=1):
-            uid = item.series.series_uid
-            if uid not in bodies:
-                bodies[uid] = body_of(item.series, plan.person, plan.options, progress=tell)
+            key = body_key(item.series)
+            if key not in bodies:
+                bodies[key] = body_of(item.series, plan.person, plan.options, progress=tell)
             stage = (
                 "Photons" if len(plan.exposures) == 1 else f"Photons, scan {number} of {len(plan.exposures)}"
             )
-            results.append(_estimate(item, bodies[uid], plan, stage, tell, simulate))
+            results.append(_estimate(item, bodies[key], plan, stage, tell, simulate))
     except KeyboardInterrupt:
         raise CancelledError("the job was stopped; nothing was written") from None
     absolute = all(not r.organ_doses.relative_to for r in results)

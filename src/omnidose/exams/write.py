@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +22,17 @@ from omnidose.dicom.writers import write_rt_dose, write_seg
 from omnidose.dosimetry.results import ExposureResult, OrganDoses
 from omnidose.errors import CancelledError, InputError, OutputError
 from omnidose.exams.plan import StageProgress
-from omnidose.exams.run import ExamResult
+from omnidose.exams.run import ExamResult, body_key
 from omnidose.ledger.events import history_to_json
 from omnidose.report.content import FoundItem, ReportContent
 from omnidose.report.html import render
 from omnidose.volume import Volume
 
 SCHEMA = "omnidose-exam-1"
+#: Names of our own results: those of an earlier job leave the folder when new ones come.
+_OURS = re.compile(
+    r"organ_doses\.(csv|json)|history\.json|report\.html|dose(_\d+)?\.(nii\.gz|dcm)|organs(_\d+)?\.dcm"
+)
 LIMITS = (
     "Not for treatment and not a substitute for the judgement of a medical physics expert.",
     "Photons only: electrons deposit their energy where they are set free (kerma approximation), "
@@ -84,24 +90,56 @@ def write(result: ExamResult, folder: Path, *, progress: StageProgress | None = 
     """
     tell = progress or (lambda _stage, _share, _text: None)
     check_output(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}.partial-", dir=folder.parent))
+    folder = folder.absolute()
+    new_parents = [parent for parent in folder.parents if not parent.exists()]  # innermost first
+    scratch: Path | None = None
+    done = False
     try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}.partial-", dir=folder.parent))
         names = _write_all(result, scratch, tell)
-        folder.mkdir(exist_ok=True)
-        for name in names.values():
-            os.replace(scratch / name, folder / name)
+        _publish(scratch, folder, names)
+        done = True
     except KeyboardInterrupt:
         raise CancelledError("the job was stopped; nothing was written") from None
-    except OSError as error:
+    except (OSError, OutputError) as error:
+        cause = error.__cause__ if isinstance(error, OutputError) else error
+        reason = getattr(cause, "strerror", None) or type(cause or error).__name__
         raise OutputError(
-            f"the results could not be written ({error.strerror})",
+            f"the results could not be written ({reason}), so none are kept",
             where=str(folder),
-            todo="free space or rights",
+            todo="free some space or name another folder with --out",
         ) from error
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        if scratch is not None:
+            shutil.rmtree(scratch, ignore_errors=True)
+        for parent in () if done else new_parents:
+            with suppress(OSError):  # somebody else may have put something there meanwhile
+                parent.rmdir()
     return {key: folder / name for key, name in names.items()}
+
+
+def _publish(scratch: Path, folder: Path, names: dict[str, str]) -> None:
+    """Move a complete set of results in place; an earlier set goes, or comes back if anything fails."""
+    if not folder.exists():
+        mask = os.umask(0)
+        os.umask(mask)
+        scratch.chmod(0o777 & ~mask)  # mkdtemp makes folders that only their owner can read
+        scratch.rename(folder)
+        return
+    former = Path(tempfile.mkdtemp(prefix="former-", dir=scratch))
+    old = [p.name for p in folder.iterdir() if _OURS.fullmatch(p.name) and p.is_file()]
+    try:
+        for name in old:
+            os.replace(folder / name, former / name)
+        for name in names.values():
+            os.replace(scratch / name, folder / name)
+    except BaseException:
+        for name in names.values():
+            (folder / name).unlink(missing_ok=True)
+        for kept in former.iterdir():
+            os.replace(kept, folder / kept.name)
+        raise
 
 
 def _write_all(result: ExamResult, scratch: Path, tell: StageProgress) -> dict[str, str]:
@@ -125,10 +163,10 @@ def _write_all(result: ExamResult, scratch: Path, tell: StageProgress) -> dict[s
             write_rt_dose(
                 scratch / f"dose{suffix}.dcm", dose.volume, item.series, relative_to=dose.relative_to
             )
-        uid = item.series.series_uid
-        if uid not in written_bodies:
-            written_bodies.add(uid)
-            body = result.bodies[uid]
+        key = body_key(item.series)
+        if key not in written_bodies:
+            written_bodies.add(key)
+            body = result.bodies[key]
             names[f"organs_dicom{suffix}"] = f"organs{suffix}.dcm"
             write_seg(
                 scratch / f"organs{suffix}.dcm",
@@ -143,7 +181,7 @@ def _write_all(result: ExamResult, scratch: Path, tell: StageProgress) -> dict[s
                 automatic=result.plan.options.masks is None,
             )
     (scratch / names["organ_doses_csv"]).write_text(organ_csv(result), "utf-8")
-    document = result_to_json(result, {})
+    document = result_to_json(result, {key: Path(name) for key, name in names.items()})
     (scratch / names["organ_doses_json"]).write_text(json.dumps(document, indent=1), "utf-8")
     (scratch / names["history"]).write_text(history_to_json(result.history), "utf-8")
     tell("Writing", float("nan"), "report")
@@ -236,6 +274,7 @@ def result_to_json(result: ExamResult, files: dict[str, Path]) -> dict[str, Any]
         "found": result.plan.found,
         "not_estimated": [{"what": i.what, "reason": i.reason, "facts": i.facts} for i in result.left_out],
         "problems": result.plan.problems,
+        "notes": result.plan.notes,
         "exposures": exposures,
         "total": result.total.rows() if result.total is not None else None,
         "risk": result.risk.to_json() if result.risk is not None else None,
@@ -250,7 +289,7 @@ def result_to_json(result: ExamResult, files: dict[str, Path]) -> dict[str, Any]
 def report_content(result: ExamResult) -> ReportContent:
     """Return what the report shows."""
     first = result.plan.exposures[0]
-    body = result.bodies[first.series.series_uid]
+    body = result.bodies[body_key(first.series)]
     dose: Volume | None = None
     if result.results[0].dose_map is not None:
         dose = result.results[0].dose_map.volume
@@ -266,7 +305,7 @@ def report_content(result: ExamResult) -> ReportContent:
         not_estimated=tuple(FoundItem(what=i.what, use=i.reason) for i in result.left_out),
         risk=result.risk,
         risk_reason=result.risk_reason,
-        warnings=result.warnings,
+        warnings=(*result.warnings, *result.plan.notes, *result.plan.problems),
         provenance=result.results[0].provenance,
         limits=LIMITS,
     )
