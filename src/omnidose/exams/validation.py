@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from omnidose.validation import Claim, Suite
+from collections.abc import Iterable
+
+from omnidose.exams.validation_install import check_install
+from omnidose.validation import Claim, Context, Row, Suite
+
+
+def check_risk(context: Context) -> Iterable[Row]:
+    """Yield lifetime risks beside those of BEIR VII."""
+    from omnidose.risk.validation import risk_rows
+
+    return risk_rows(context)
+
 
 SUITE = Suite(
     name="exams",
@@ -37,7 +48,8 @@ SUITE = Suite(
                 "BEIR VII lifetime attributable risk per organ with age, sex and 95 % interval on a "
                 "bundled population"
             ),
+            check=check_risk,
         ),
-        Claim(name="install", text="Install under 1 GB, import omnidose under 0.3 s"),
+        Claim(name="install", text="Install under 1 GB, import omnidose under 0.3 s", check=check_install),
     ),
 )
