@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from omnidose.exams.validation_bad_input import check_bad_input
 from omnidose.exams.validation_install import check_install
 from omnidose.validation import Claim, Context, Row, Suite
 
@@ -40,7 +41,9 @@ SUITE = Suite(
             ),
         ),
         Claim(
-            name="bad-input", text="Each bad input gets one clear sentence and leaves nothing half-written"
+            name="bad-input",
+            text="Each bad input gets one clear sentence and leaves nothing half-written",
+            check=check_bad_input,
         ),
         Claim(
             name="risk",
