@@ -26,6 +26,9 @@ Target = Literal["red-marrow", "endosteum"]
 TARGETS: tuple[Target, ...] = ("red-marrow", "endosteum")
 MEDULLARY = "-medullary"
 
+#: Sites that a body may not draw -> the bone that carries their marrow then.
+STAND_IN = {"sternum": "ribs", "sacrum": "pelvis"}
+
 #: 1 Gy m2 in keV cm2/g: 1e4 cm2/m2 and 1 Gy = 1e-3 J/g (exact, SI 2019).
 KEV_CM2_G_PER_GY_M2 = 1e4 * 1e-3 / 1.602176634e-16
 
@@ -180,12 +183,14 @@ def regions_from_density(
     Within a site the reference mass of the target follows the marrow space of each voxel,
     ``1 - (rho - rho_marrow) / (rho_bone - rho_marrow)``: nothing in compact bone, most where
     trabeculae are thin. Only this distribution is taken from the image; the masses are those of
-    the reference adult, so that a large patient's absolute marrow mass is not claimed to be known.
+    the reference adult, so that a large patient's absolute marrow mass is not claimed to be known. The
+    endosteum of medullary cavities is counted with its bone, the marrow of a sternum or sacrum that has no
+    voxels with ribs and pelvis.
     """
     density = np.asarray(density_g_cm3).ravel()
     out = []
     for target in TARGETS:
-        masses = target_mass_g(target, sex)
+        masses = _masses_of_drawn(target, sex, site_voxels)
         for site, voxels in site_voxels.items():
             mass_g = masses.get(site, 0.0) * (present_fraction or {}).get(site, 1.0)
             rho = density[voxels].astype(np.float64)
@@ -204,3 +209,14 @@ def regions_from_density(
                 )
             )
     return tuple(out)
+
+
+def _masses_of_drawn(target: Target, sex: str, drawn: Mapping[str, Any]) -> dict[str, float]:
+    """Return the reference masses by the bones that a body draws."""
+    masses: dict[str, float] = {}
+    for site, mass_g in target_mass_g(target, sex).items():
+        bone = site.removesuffix(MEDULLARY)
+        if bone not in drawn:
+            bone = STAND_IN.get(bone, bone)
+        masses[bone] = masses.get(bone, 0.0) + mass_g
+    return masses

@@ -2,27 +2,53 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from omnidose import data
 from omnidose.anatomy.body import BodyModel, BodyRegion, Organ, Origin, Person
-from omnidose.anatomy.ct_numbers import media_from_ct
-from omnidose.anatomy.organs import from_totalsegmentator, organ
-from omnidose.anatomy.segmentation.classical import Tissues, find_tissues
-from omnidose.anatomy.skin import THICKNESS_MM, skin_region
+from omnidose.anatomy.completion import CONTENTS, Completion, complete_body
+from omnidose.anatomy.ct_numbers import Contrast, CtMedia, media_from_ct
+from omnidose.anatomy.segmentation import Segmentation, segment
+from omnidose.anatomy.segmentation.location import bone_keys
+from omnidose.anatomy.skeleton import regions_from_density
+from omnidose.anatomy.skin import THICKNESS_MM, lens_region, skin_region
 from omnidose.dicom.ct_series import CtVolume, read_ct_series
 from omnidose.dicom.inventory import Series
-from omnidose.dicom.masks import MaskSet, read_masks
-from omnidose.errors import InputError
+from omnidose.dicom.masks import read_masks
+from omnidose.exams.given_masks import canonical_labels, class_map, combine
 from omnidose.exams.options import EstimateOptions
 from omnidose.exams.plan import StageProgress
-from omnidose.volume import Grid, Volume
+from omnidose.volume import Volume
 
+Mask = npt.NDArray[np.bool_]
 #: Largest voxel edge of the transport grid. 2.5 mm keeps a chest below 10 million voxels.
 TRANSPORT_MM = 2.5
+#: Organs in whose soft tissue contrast medium is looked for.
+ENHANCING = frozenset(
+    {
+        "blood-vessels",
+        "bladder",
+        "bladder-contents",
+        "colon-contents",
+        "heart",
+        "heart-contents",
+        "kidneys",
+        "left-kidney",
+        "right-kidney",
+        "liver",
+        "small-intestine",
+        "small-intestine-contents",
+        "spleen",
+        "stomach",
+        "stomach-contents",
+    }
+)
+#: Less than this is calcification or noise, cm3.
+CONTRAST_CM3 = 10.0
+#: Eyes with less than this share of their volume get no lens of their own.
+EYE_CM3 = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,141 +57,214 @@ class PatientBody:
 
     Attributes
     ----------
+    body
+        The whole person: the scanned part, completed with a phantom (unless that was declined).
     image
         CT numbers on the grid of the images (reduced to the transport's spacing).
     image_labels
         Organ labels on the same grid, with ``organ_names`` (label -> canonical name).
+    image_box
+        Slices [z, y, x] of the images in the body's grid.
     """
 
     body: BodyModel = field(repr=False)
     image: Volume = field(repr=False)
     image_labels: Volume = field(repr=False)
     organ_names: dict[int, str]
+    image_box: tuple[slice, slice, slice]
+    contrast_voxels: int = 0
     warnings: tuple[str, ...] = ()
 
 
 def body_of(
     series: Series, person: Person, options: EstimateOptions, *, progress: StageProgress | None = None
 ) -> PatientBody:
-    """Read a series and make the body that its photons will meet."""
+    """Read a series and make the body that its photons will meet.
+
+    Raises
+    ------
+    DicomError, GeometryError, InputError
+        If the series or the masks cannot be used.
+    """
     tell = progress or (lambda _stage, _share, _text: None)
     ct = read_ct_series(
         series,
         target_spacing_mm=TRANSPORT_MM,
         progress=lambda done, total: tell("Reading images", done / total, f"{done} of {total} slices"),
     )
-    tell("Finding organs", float("nan"), "body, lungs, bones")
-    grid = ct.volume.grid
-    tissues = find_tissues(ct.volume.array.astype(np.float32), grid)
-    names: dict[int, str] = {}
-    labels = np.zeros(grid.shape_zyx, dtype=np.uint8)
-    warnings = list(ct.warnings)
-    if options.masks is not None:
-        tell("Finding organs", float("nan"), "reading the given masks")
-        masks = read_masks(
-            options.masks,
-            grid,
-            frame_of_reference_uid=ct.volume.frame_of_reference_uid,
-            label_names=class_map(),
-            method="majority",
-        )
-        labels, names, notes = canonical_labels(masks)
-        warnings += [*masks.warnings, *notes]
-    _fill_from_tissues(labels, names, tissues)
-    body = _assemble(ct, tissues, labels, names, person, options)
-    return PatientBody(
-        body=body,
-        image=ct.volume,
-        image_labels=Volume.on_grid(labels, grid, frame_of_reference_uid=ct.volume.frame_of_reference_uid),
-        organ_names=names,
-        warnings=tuple(warnings),
+    found = segment(
+        ct.volume,
+        sex=person.sex,
+        age_y=person.age_y,
+        height_cm=person.height_cm,
+        weight_kg=person.weight_kg,
+        progress=lambda text: tell("Finding organs", float("nan"), text),
     )
-
-
-def class_map() -> dict[int, str]:
-    """Return TotalSegmentator's names by label, for a label map without names in its header."""
-    table = data.load("totalsegmentator_labels")
-    return {int(label): str(name) for label, name in zip(table["label"], table["name"], strict=True)}
-
-
-def canonical_labels(masks: MaskSet) -> tuple[npt.NDArray[np.uint8], dict[int, str], list[str]]:
-    """Return exclusive labels under canonical organ names.
-
-    Masks that share a canonical name (the lobes of a lung) become one organ. Names that are neither
-    ours nor TotalSegmentator's are reported and left to the soft tissue.
-    """
-    labels = np.zeros(masks.labels.shape, dtype=np.uint8)
-    names: dict[int, str] = {}
-    unknown = []
-    for label, name in masks.names.items():
-        key = from_totalsegmentator(name)
-        if key is None:
-            try:
-                key = organ(name).key
-            except InputError:
-                unknown.append(name)
-                continue
-        if key not in names.values():
-            names[len(names) + 1] = key
-        number = next(n for n, k in names.items() if k == key)
-        labels[masks.labels == label] = number
-    notes = []
-    if unknown:
-        shown = ", ".join(unknown[:6]) + (f" and {len(unknown) - 6} more" if len(unknown) > 6 else "")
-        notes.append(f"{len(unknown)} masks have names that no organ has ({shown}) and are not used")
-    if not names:
-        raise InputError(
-            "none of the given masks has the name of an organ",
-            where="--masks",
-            allowed="TotalSegmentator's names (liver, kidney_left, …) or ours (liver, left-kidney, …)",
-        )
-    return labels, names, notes
-
-
-def _fill_from_tissues(labels: npt.NDArray[np.uint8], names: dict[int, str], tissues: Tissues) -> None:
-    """Give what no mask covers to lungs, skeleton and soft tissue found in the image."""
-
-    def add(key: str, where: npt.NDArray[np.bool_]) -> None:
-        free = where & (labels == 0)
-        if not free.any():
-            return
-        number = next((n for n, k in names.items() if k == key), max(names, default=0) + 1)
-        names[number] = key
-        labels[free] = number
-
-    given = set(names.values())
-    if not given & {"lungs", "left-lung", "right-lung"}:
-        add("left-lung", tissues.left_lung)
-        add("right-lung", tissues.right_lung)
-    add("skeleton", tissues.bone)
-    add("soft-tissue", tissues.body)
-
-
-def _assemble(
-    ct: CtVolume,
-    tissues: Tissues,
-    labels: npt.NDArray[np.uint8],
-    names: dict[int, str],
-    person: Person,
-    options: EstimateOptions,
-) -> BodyModel:
-    grid: Grid = ct.volume.grid
-    media = media_from_ct(ct.volume.array, body_mask=tissues.body | tissues.couch)
-    organs = tuple(
-        Organ(key=key, label=number, origin=Origin.SEGMENTED) for number, key in sorted(names.items())
-    )
-    regions: list[BodyRegion] = [skin_region(tissues.body, grid, thickness_mm=THICKNESS_MM[person.sex])]
-    return BodyModel(
+    labels, organs, whole, mask_notes = _labels(ct, found, options, tell)
+    labels, organs = _without_absent(labels, organs, options.absent)
+    media = _media(ct, found, labels, organs, options.contrast)
+    scanned = BodyModel(
         name="patient",
-        grid=grid,
+        grid=ct.volume.grid,
         materials=media.materials,
         material_index=media.material_index,
         density_g_cm3=media.density_g_cm3,
         labels=labels,
         organs=organs,
-        regions=tuple(regions),
         absent=options.absent,
         person=person,
         frame_of_reference_uid=ct.volume.frame_of_reference_uid,
-        notes=media.notes,
+        notes=(*media.notes, *found.notes),
     )
+    tell("Finding organs", float("nan"), "completing the body beyond the images")
+    completion = complete_body(
+        scanned,
+        found.phantom,
+        found.affine_to_phantom_mm,
+        body_mask=found.body,
+        imaged=ct.imaged,
+        whole_organs=whole,
+    )
+    body, box = _chosen(scanned, completion, options)
+    body = replace(body, regions=_regions(body, box, found.body, completion))
+    return PatientBody(
+        body=body,
+        image=ct.volume,
+        image_labels=Volume.on_grid(
+            labels, ct.volume.grid, frame_of_reference_uid=ct.volume.frame_of_reference_uid
+        ),
+        organ_names={item.label: item.key for item in organs},
+        image_box=box,
+        contrast_voxels=media.contrast_voxels,
+        warnings=(*ct.warnings, *mask_notes, *media.notes, *found.notes, *completion.notes),
+    )
+
+
+def _labels(
+    ct: CtVolume, found: Segmentation, options: EstimateOptions, tell: StageProgress
+) -> tuple[npt.NDArray[np.uint8], tuple[Organ, ...], set[str], tuple[str, ...]]:
+    """Return labels, organs, organs given as a whole with their contents, and remarks."""
+    if options.masks is None:
+        return found.labels, found.organs, set(), ()
+    tell("Finding organs", float("nan"), "reading the given masks")
+    masks = read_masks(
+        options.masks,
+        ct.volume.grid,
+        frame_of_reference_uid=ct.volume.frame_of_reference_uid,
+        label_names=class_map(),
+        method="majority",
+    )
+    given = canonical_labels(masks)
+    labels, organs = combine(given, found.labels, found.organs)
+    names = set(given.names.values())
+    whole = {wall for contents, wall in CONTENTS.items() if wall in names and contents not in names}
+    return labels, organs, whole, (*masks.warnings, *given.notes)
+
+
+def _without_absent(
+    labels: npt.NDArray[np.uint8], organs: tuple[Organ, ...], absent: frozenset[str]
+) -> tuple[npt.NDArray[np.uint8], tuple[Organ, ...]]:
+    """Give the place of removed organs to soft tissue: something else fills it now."""
+    gone = [item for item in organs if item.key in absent]
+    rest = next((item for item in organs if item.key == "soft-tissue"), None)
+    if not gone or rest is None:
+        return labels, organs
+    labels = labels.copy()
+    labels[np.isin(labels, [item.label for item in gone])] = rest.label
+    return labels, tuple(item for item in organs if item not in gone)
+
+
+def _media(
+    ct: CtVolume,
+    found: Segmentation,
+    labels: npt.NDArray[np.uint8],
+    organs: tuple[Organ, ...],
+    contrast: Contrast,
+) -> CtMedia:
+    """Return what the voxels are made of; soft tissue that is brighter than it can be holds iodine."""
+    from omnidose.beams.fan import GENERIC_ANODE_ANGLE_DEG, GENERIC_HVL_120KV_MM, central_spectrum
+
+    inside = found.body | found.couch
+    soft = np.isin(labels, [item.label for item in organs if item.key in ENHANCING])
+    plain = media_from_ct(ct.volume.array, body_mask=inside, soft_tissue_mask=soft, contrast="without")
+    if plain.contrast_voxels * ct.volume.grid.voxel_volume_cm3 < CONTRAST_CM3:
+        return media_from_ct(ct.volume.array, body_mask=inside)
+    if contrast == "without":
+        return plain
+    kv = next((s.kvp_kv for s in ct.slices if s.kvp_kv), None) or 120.0
+    spectrum = central_spectrum(kv, GENERIC_HVL_120KV_MM, 0.0, GENERIC_ANODE_ANGLE_DEG)
+    return media_from_ct(ct.volume.array, body_mask=inside, soft_tissue_mask=soft, spectrum=spectrum)
+
+
+def _chosen(
+    scanned: BodyModel, completion: Completion, options: EstimateOptions
+) -> tuple[BodyModel, tuple[slice, slice, slice]]:
+    """Return the completed body, or the scanned part with the completion's imaged fractions."""
+    if options.completion:
+        return completion.body, completion.image_box
+    share = {item.key: item.imaged_fraction for item in completion.body.organs}
+    organs = tuple(
+        replace(item, imaged_fraction=share.get(item.key, item.imaged_fraction)) for item in scanned.organs
+    )
+    nz, ny, nx = scanned.grid.shape_zyx
+    return replace(scanned, organs=organs), (slice(0, nz), slice(0, ny), slice(0, nx))
+
+
+def _regions(
+    body: BodyModel, box: tuple[slice, slice, slice], body_mask: Mask, completion: Completion
+) -> tuple[BodyRegion, ...]:
+    """Return marrow and endosteum by site, skin, and lenses."""
+    flat = body.labels.ravel()
+    bones = {item.key: item for item in body.organs if item.key in bone_keys() and item.key != "teeth"}
+    found: list[BodyRegion] = list(
+        regions_from_density(
+            {key: np.flatnonzero(flat == item.label).astype(np.int64) for key, item in bones.items()},
+            body.density_g_cm3,
+            body.grid.voxel_volume_cm3,
+            sex=body.person.sex if body.person.sex in ("M", "F") else "F",
+            present_fraction=None
+            if body.completed is not None
+            else {key: item.imaged_fraction for key, item in bones.items()},
+        )
+    )
+    inside = body.labels > 0
+    inside[box] |= body_mask
+    complete = body.completed is not None
+    ends = (False, False) if complete else (True, True)
+    skin = skin_region(
+        inside,
+        body.grid,
+        thickness_mm=THICKNESS_MM[body.person.sex],
+        cut_faces=(False, False, False, False, *ends),
+        imaged_fraction=1.0 if complete else _imaged_skin(completion),
+    )
+    found.append(skin)
+    for side in ("left", "right"):
+        if f"{side}-lens" in body.absent or f"{side}-eye" not in {item.key for item in body.organs}:
+            continue
+        eye = body.mask(f"{side}-eye")
+        if int(eye.sum()) * body.grid.voxel_volume_cm3 >= EYE_CM3:
+            lens = lens_region(eye, body.grid, key=f"{side}-lens")
+            found.append(replace(lens, origin=body.organ(f"{side}-eye").origin))
+    return tuple(_with_origin(region, body) for region in found)
+
+
+def _imaged_skin(completion: Completion) -> float:
+    """Return the share of the person's surface in the images, by the number of surface voxels."""
+    whole = completion.body.labels > 0
+    surface = skin_region(whole, completion.body.grid, cut_faces=(False,) * 6).voxels
+    if completion.body.completed is None or surface.size == 0:
+        return 1.0
+    return 1.0 - float(completion.body.completed.ravel()[surface].mean())
+
+
+def _with_origin(region: BodyRegion, body: BodyModel) -> BodyRegion:
+    """Return a region of a completed body with the share of its mass in the images, and its origin."""
+    if body.completed is None or region.voxels.size == 0:
+        return region
+    mass = body.density_g_cm3.ravel()[region.voxels]
+    if region.weights is not None:
+        mass = mass * region.weights
+    imaged = 1.0 - float(mass[body.completed.ravel()[region.voxels]].sum() / mass.sum())
+    origin = region.origin if imaged >= 0.5 else Origin.PHANTOM
+    return replace(region, imaged_fraction=imaged, origin=origin)

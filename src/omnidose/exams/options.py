@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from omnidose.anatomy.ct_numbers import Contrast
 from omnidose.anatomy.organs import combined_organs, organ
 from omnidose.errors import InputError
 
@@ -34,6 +35,8 @@ class EstimateOptions:
         (``kidneys``) stands for all its members, and all members for the whole.
     completion
         Continue the body beyond the images with a phantom.
+    contrast
+        Where soft tissue holds contrast medium: ``with`` its iodine, or ``without`` (as plain tissue).
     """
 
     sex: str = ""
@@ -48,6 +51,7 @@ class EstimateOptions:
     seed: int = 1
     absent: frozenset[str] = frozenset()
     completion: bool = True
+    contrast: Contrast = "with"
     population: str = "europe-north-america"
 
     def __post_init__(self) -> None:
@@ -65,6 +69,8 @@ class EstimateOptions:
             raise InputError(
                 f"a CTDIvol of {self.ctdivol_mgy:g} mGy", where="--ctdivol-mgy", allowed="above 0, below 5000"
             )
+        if self.contrast not in ("with", "without"):
+            raise InputError(f"contrast '{self.contrast}'", where="--contrast", allowed="with, without")
         if not 0 <= self.seed < 2**63:
             raise InputError(f"seed {self.seed}", where="--seed", allowed="0 to 2^63 - 1")
         if self.masks is not None and not self.masks.exists():

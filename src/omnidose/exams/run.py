@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from omnidose.anatomy.body import Person
 from omnidose.dicom.inventory import Series
@@ -118,7 +120,7 @@ def _estimate(
     simulate: Callable[..., Any] | None,
 ) -> ExposureResult:
     options = plan.options
-    return item.modality.estimate(
+    result = item.modality.estimate(
         item.exposure,
         body.body,
         simulate=simulate,
@@ -127,6 +129,14 @@ def _estimate(
         seed=options.seed,
         progress=lambda share, text: tell(stage, share, text),
     )
+    if result.dose_map is None:
+        return result
+    # People lay the dose over their images: the part beyond them stays in the organ doses only.
+    part = result.dose_map.volume.array[body.image_box]
+    volume = replace(
+        result.dose_map.volume, array=np.ascontiguousarray(part), affine_lps_mm=body.image.affine_lps_mm
+    )
+    return replace(result, dose_map=replace(result.dose_map, volume=volume))
 
 
 def _risk(plan: Plan, results: list[ExposureResult]) -> tuple[History, RiskResult | None, str]:

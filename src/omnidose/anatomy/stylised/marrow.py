@@ -6,12 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from omnidose.anatomy.body import BodyRegion, Origin
-from omnidose.anatomy.skeleton import MEDULLARY, TARGETS, Target, target_mass_g
+from omnidose.anatomy.skeleton import MEDULLARY, STAND_IN, TARGETS, Target, target_mass_g
 from omnidose.anatomy.stylised.dimensions import COLUMNS, Dimensions
 from omnidose.volume import Grid
 
-#: Sites that the phantom does not draw -> the bone that carries their marrow.
-STAND_IN = {"sternum": "ribs", "sacrum": "pelvis"}
 #: Active marrow and bone surface of the children, g (Cristy and Eckerman 1987, DCAL): newborn to 15 y.
 CHILD_MASS_G: dict[str, tuple[float, ...]] = {
     "red-marrow": (47.0, 150.0, 320.0, 610.0, 1050.0),

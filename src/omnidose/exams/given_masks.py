@@ -1,0 +1,130 @@
+"""Masks that a user gave: their names, and how they and our own segmentation fit together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from omnidose import data
+from omnidose.anatomy.body import Organ, Origin
+from omnidose.anatomy.completion import CONTENTS
+from omnidose.anatomy.organs import from_totalsegmentator, organ, organs
+from omnidose.anatomy.segmentation.location import bone_keys
+from omnidose.dicom.masks import MaskSet
+from omnidose.errors import InputError
+
+Labels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedLabels:
+    """Exclusive labels [z, y, x] under canonical names."""
+
+    labels: Labels
+    names: dict[int, str]
+    notes: tuple[str, ...] = ()
+
+
+def class_map() -> dict[int, str]:
+    """Return TotalSegmentator's names by label, for a label map without names in its header."""
+    table = data.load("totalsegmentator_labels")
+    return {int(label): str(name) for label, name in zip(table["label"], table["name"], strict=True)}
+
+
+def canonical_labels(masks: MaskSet) -> NamedLabels:
+    """Return exclusive labels under canonical organ names.
+
+    Masks that share a canonical name (the lobes of a lung) become one organ. Names that are neither
+    ours nor TotalSegmentator's are reported and left to the soft tissue.
+
+    Raises
+    ------
+    InputError
+        If no mask has the name of an organ.
+    """
+    labels = np.zeros(masks.labels.shape, dtype=np.uint8)
+    names: dict[int, str] = {}
+    unknown = []
+    for label, name in masks.names.items():
+        key = from_totalsegmentator(name)
+        if key is None:
+            try:
+                key = organ(name).key
+            except InputError:
+                unknown.append(name)
+                continue
+        if key not in names.values():
+            names[len(names) + 1] = key
+        number = next(n for n, k in names.items() if k == key)
+        labels[masks.labels == label] = number
+    notes = []
+    if unknown:
+        shown = ", ".join(unknown[:6]) + (f" and {len(unknown) - 6} more" if len(unknown) > 6 else "")
+        notes.append(f"{len(unknown)} masks have names that no organ has ({shown}) and are not used")
+    if not names:
+        raise InputError(
+            "none of the given masks has the name of an organ",
+            where="--masks",
+            allowed="TotalSegmentator's names (liver, kidney_left, …) or ours (liver, left-kidney, …)",
+        )
+    return NamedLabels(labels=labels, names=names, notes=tuple(notes))
+
+
+def combine(
+    given: NamedLabels, own: Labels, organs_own: tuple[Organ, ...]
+) -> tuple[Labels, tuple[Organ, ...]]:
+    """Put given masks over our own segmentation.
+
+    An organ that was given (or its whole, its part, or the wall of its contents) is taken from the given
+    masks alone; what our own segmentation would add to it becomes soft tissue. Bones are joined instead:
+    a voxel of bone that no mask covers is still bone.
+
+    Parameters
+    ----------
+    own, organs_own
+        Our own segmentation of the same image.
+
+    Returns
+    -------
+    labels, organs
+        Given organs have the origin *segmented*.
+    """
+    known = set(given.names.values())
+    replaced = {key for key in (o.key for o in organs_own) if _is_replaced(key, known)}
+    rest = next((o.key for o in organs_own if o.key in ("soft-tissue", "muscle")), "soft-tissue")
+    label_of: dict[str, int] = {}
+    origin_of: dict[str, Origin] = {}
+    table = np.zeros(256, dtype=np.uint8)
+    for item in organs_own:
+        key = rest if item.key in replaced else item.key
+        table[item.label] = label_of.setdefault(key, len(label_of) + 1)
+        origin_of.setdefault(key, Origin.SEGMENTED if item.key in replaced else item.origin)
+    labels = table[own]
+    for number, key in given.names.items():
+        where = given.labels == number
+        if where.any():
+            labels[where] = label_of.setdefault(key, len(label_of) + 1)
+            origin_of[key] = Origin.SEGMENTED
+    found = [
+        Organ(key=key, label=label, origin=origin_of[key])
+        for key, label in label_of.items()
+        if bool((labels == label).any())
+    ]
+    return labels, tuple(found)
+
+
+def _is_replaced(key: str, given: set[str]) -> bool:
+    """Tell whether a given mask speaks for one of our organs."""
+    if key in bone_keys() or key in ("soft-tissue", "muscle", "adipose-tissue", "skin"):
+        return False
+    if CONTENTS.get(key) in given:
+        return True
+    known = organs()
+    name = key
+    while name:
+        if name in given:
+            return True
+        name = known[name].parent if name in known else ""
+    return any(known[g].parent == key for g in given if g in known)
