@@ -9,7 +9,7 @@ import pytest
 
 from omnidose.anatomy import skeleton
 from omnidose.anatomy.body import BodyModel, BodyRegion, Organ, Origin
-from omnidose.dosimetry.organ_doses import COMPLETED, dose_map, organ_doses, regions_of, with_histograms
+from omnidose.dosimetry.organ_doses import dose_map, organ_doses, regions_of, with_histograms
 from omnidose.dosimetry.results import Distribution, Normalisation, UncertaintyComponent
 from omnidose.errors import InputError
 from omnidose.physics.materials import Material
@@ -108,14 +108,12 @@ def test_regions_of_a_body() -> None:
         "left-lung",
         "right-lung",
         "liver",
-        "liver" + COMPLETED,
         "pelvis",
         "red-marrow/pelvis",
         "red-marrow/sacrum",
         "skin",
     }
     assert by_key["skin"].weights is not None  # the shell stands for the organ
-    assert by_key["liver" + COMPLETED].voxels.size == 8
     medium = by_key["red-marrow/pelvis"].medium
     assert isinstance(medium, FluenceResponse)
     expected = skeleton.response("red-marrow", "pelvis").at(77.0)
@@ -180,8 +178,13 @@ def test_origin_image_share_primary_and_completion() -> None:
     assert doses.origin[doses.organs.index("red-marrow")] is Origin.PHANTOM
     assert at(doses.imaged_fraction, "lungs") == pytest.approx(0.4 / 1.4)
     assert doses.primary_fraction == pytest.approx(0.25)
-    part = TALLY.energy_kev[TALLY.index("liver" + COMPLETED)] / TALLY.energy_kev[TALLY.index("liver")]
-    assert at(doses.completion_share, "liver") == pytest.approx(part)
+    dose = np.ones(BODY.grid.shape_zyx, dtype=np.float32)
+    dose[1] = 3.0  # the completed half of the liver gets three times the dose of the other
+    shaded = organ_doses(replace(TALLY, voxel_dose_kev_g=dose), BODY, SCALE)
+    assert at(shaded.completion_share, "liver") == pytest.approx(0.75)
+    assert at(doses.completion_share, "liver") == pytest.approx(0.5)
+    unmapped = organ_doses(replace(TALLY, voxel_dose_kev_g=None), BODY, SCALE)
+    assert np.isnan(at(unmapped.completion_share, "liver"))
     assert at(doses.completion_share, "left-lung") == 0
     assert at(doses.completion_share, "right-lung") == 1
     right = TALLY.energy_kev[TALLY.index("right-lung")]

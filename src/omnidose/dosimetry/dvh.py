@@ -65,7 +65,7 @@ def dose_at_volume_mgy(
 
 def hot_spot_mgy(
     dose_map_mgy: npt.NDArray[np.floating],
-    mask: npt.NDArray[np.bool_],
+    voxels: npt.NDArray[np.int64],
     grid: Grid,
     *,
     volume_cm3: float = 1.0,
@@ -74,10 +74,12 @@ def hot_spot_mgy(
 
     Parameters
     ----------
-    dose_map_mgy, mask
-        [z, y, x] dose and the organ's voxels.
+    dose_map_mgy
+        [z, y, x] dose.
+    voxels
+        Flat indices of the organ's voxels.
     grid
-        Grid of both.
+        Grid of the dose.
     volume_cm3
         Volume over which the dose is averaged. The box is as near to a cube as voxels allow.
 
@@ -87,14 +89,17 @@ def hot_spot_mgy(
         In mGy. Boxes that are less than 90 % organ do not count; if there is none, the organ's mean
         (it is then too small or thin for a hot spot of this volume).
     """
-    if dose_map_mgy.shape != mask.shape or mask.shape != grid.shape_zyx:
-        raise InputError(f"dose {dose_map_mgy.shape}, mask {mask.shape} and grid {grid.shape_zyx} do not fit")
-    where = np.nonzero(mask)
-    if where[0].size == 0:
+    if dose_map_mgy.shape != grid.shape_zyx:
+        raise InputError(f"a dose of {dose_map_mgy.shape} does not fit the grid {grid.shape_zyx}")
+    if voxels.size == 0:
         return float("nan")
-    box = tuple(slice(int(w.min()), int(w.max()) + 1) for w in where)
-    inside = mask[box]
-    dose = np.where(inside, dose_map_mgy[box], 0.0).astype(np.float64)
+    where = np.unravel_index(voxels, grid.shape_zyx)
+    low = [int(w.min()) for w in where]
+    high = [int(w.max()) + 1 for w in where]
+    inside = np.zeros([h - n for n, h in zip(low, high, strict=True)], dtype=np.bool_)
+    inside[tuple(w - n for w, n in zip(where, low, strict=True))] = True
+    part = dose_map_mgy[tuple(slice(n, h) for n, h in zip(low, high, strict=True))]
+    dose = np.where(inside, part, 0.0).astype(np.float64)
     side_mm = (volume_cm3 * 1000.0) ** (1 / 3)
     size = [max(1, round(side_mm / grid.spacing_mm[axis])) for axis in (2, 1, 0)]
     if any(n > extent for n, extent in zip(size, inside.shape, strict=True)):
@@ -110,9 +115,10 @@ def hot_spot_mgy(
 def _box_sums(array: ArrayF8, size: list[int]) -> ArrayF8:
     """Return the sum over every box of ``size`` voxels that fits, by cumulative sums along each axis."""
     for axis, n in enumerate(size):
-        summed = np.concatenate([np.zeros_like(np.take(array, [0], axis)), np.cumsum(array, axis)], axis)
-        length = summed.shape[axis]
-        array = np.take(summed, range(n, length), axis) - np.take(summed, range(length - n), axis)
+        moved = np.moveaxis(array, axis, 0)
+        summed = np.zeros((moved.shape[0] + 1, *moved.shape[1:]))
+        np.cumsum(moved, axis=0, out=summed[1:])
+        array = np.moveaxis(summed[n:] - summed[:-n], 0, axis)
     return array
 
 

@@ -1,9 +1,9 @@
 """From a body to the regions that are scored, and from the tally to organ doses.
 
-Exclusive organs, fractional regions (marrow by skeletal site, skin shell, lens) and the completed part
-of each are scored in one run. Combined organs (both lungs, the colon's parts, marrow over sites)
-are formed afterwards as mass-weighted means with the full covariance of the batches, because organs
-share histories.
+Exclusive organs and fractional regions (marrow by skeletal site, skin shell, lens) are scored in one run;
+the share of each that rests on completed anatomy comes from the map of the dose per voxel. Combined organs
+(both lungs, the colon's parts, marrow over sites) are formed afterwards as mass-weighted means with the
+full covariance of the batches, because organs share histories.
 """
 
 from __future__ import annotations
@@ -26,8 +26,6 @@ from omnidose.volume import Volume
 
 ArrayF8 = npt.NDArray[np.float64]
 
-#: Appended to a region's key for the part of it that does not come from the images.
-COMPLETED = "|completed"
 #: From trustworthy to weak: a combined organ has the weakest origin of its members.
 _ORIGINS = (Origin.SEGMENTED, Origin.ATLAS, Origin.PHANTOM, Origin.ABSENT)
 
@@ -44,34 +42,17 @@ def regions_of(body: BodyModel) -> tuple[Region, ...]:
     Returns
     -------
     tuple of Region
-        Keys: canonical organs, region keys (``red-marrow/<site>``), and each of them followed by
-        ``|completed`` where only a part of its voxels is completed.
+        Keys: canonical organs and region keys (``red-marrow/<site>``).
 
     Raises
     ------
     InputError
         If a region asks for the dose in a medium that nobody knows.
     """
-    completed = None if body.completed is None else body.completed.ravel()
-    out: list[Region] = []
-    for part in _parts(body):
-        region = Region(
-            key=part.key, voxels=part.voxels, weights=part.weights, medium=_medium(body, part.response)
-        )
-        out.append(region)
-        if completed is not None:
-            inside = completed[part.voxels]
-            if inside.any() and not inside.all():
-                weights = None if part.weights is None else part.weights[inside]
-                out.append(
-                    Region(
-                        key=part.key + COMPLETED,
-                        voxels=part.voxels[inside],
-                        weights=weights,
-                        medium=region.medium,
-                    )
-                )
-    return tuple(out)
+    return tuple(
+        Region(key=part.key, voxels=part.voxels, weights=part.weights, medium=_medium(body, part.response))
+        for part in _parts(body)
+    )
 
 
 def organ_doses(
@@ -119,8 +100,10 @@ def organ_doses(
 
     def weighted(values: ArrayF8) -> ArrayF8:
         """Average a property of the leaves with their share of each row's energy."""
-        good = np.where(dose > 0, values, 0.0) * dose
-        return np.where(total > 0, (matrix @ good) / np.where(total > 0, total, 1.0), np.nan)
+        known = np.where((dose > 0) & np.isfinite(values), values, 0.0) * dose
+        unknown = (matrix > 0) @ (~np.isfinite(values) & (dose > 0))
+        mean = (matrix @ known) / np.where(total > 0, total, 1.0)
+        return np.where((total > 0) & (unknown == 0), mean, np.nan)
 
     origins = [max((leaves[p].origin for p in parts), key=_ORIGINS.index) for _key, parts in rows]
     return OrganDoses(
@@ -165,9 +148,7 @@ def with_histograms(doses: OrganDoses, dose: DoseMap, body: BodyModel, *, bins: 
         if part.key not in doses.organs or part.response or part.weights is not None:
             continue
         histograms[part.key] = dvh.cumulative_histogram(flat[part.voxels], bins=bins)
-        mask = np.zeros(flat.size, dtype=bool)
-        mask[part.voxels] = True
-        hot[part.key] = dvh.hot_spot_mgy(array, mask.reshape(array.shape), body.grid)
+        hot[part.key] = dvh.hot_spot_mgy(array, part.voxels, body.grid)
     return replace(doses, dvh=histograms, hot_mgy=hot)
 
 
@@ -177,6 +158,7 @@ class _Leaf:
 
     key: str
     voxels: npt.NDArray[np.int64]
+    weights: npt.NDArray[np.float32] | None
     origin: Origin
     imaged_fraction: float
 
@@ -234,6 +216,7 @@ def _leaves(tally: Tally, body: BodyModel) -> list[_Leaf]:
                 _Leaf(
                     key=part.key,
                     voxels=part.voxels,
+                    weights=part.weights,
                     origin=part.origin,
                     imaged_fraction=part.imaged_fraction,
                 )
@@ -257,11 +240,20 @@ def _rows(leaves: list[str], skeletal_sites: bool) -> list[tuple[str, list[int]]
 
 
 def _completion_share(tally: Tally, body: BodyModel, leaf: _Leaf) -> float:
-    """Return the share of a region's energy that falls into completed voxels."""
+    """Return the share of a region's energy that falls into completed voxels (NaN if it cannot be told).
+
+    The energy per voxel is that in the voxel's own medium: within one bone or organ its share is that of
+    the marrow or the skin too.
+    """
     if body.completed is None:
         return 0.0
-    if leaf.key + COMPLETED in tally.keys:
-        part = tally.energy_kev[tally.index(leaf.key + COMPLETED)]
-        whole = tally.energy_kev[tally.index(leaf.key)]
-        return float(min(part / whole, 1.0)) if whole > 0 else float("nan")
-    return float(body.completed.ravel()[leaf.voxels[0]])
+    completed = body.completed.ravel()[leaf.voxels]
+    if not completed.any() or completed.all():
+        return float(completed[0])
+    if tally.voxel_dose_kev_g is None:
+        return float("nan")
+    energy = tally.voxel_dose_kev_g.ravel()[leaf.voxels] * body.density_g_cm3.ravel()[leaf.voxels]
+    if leaf.weights is not None:
+        energy = energy * leaf.weights
+    total = float(energy.sum(dtype=np.float64))
+    return float(energy[completed].sum(dtype=np.float64)) / total if total > 0 else float("nan")

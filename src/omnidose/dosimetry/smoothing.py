@@ -70,11 +70,23 @@ def noise_rel(dose: npt.NDArray[np.float32], body: BodyModel) -> float:
 def smooth(dose: DoseMap, body: BodyModel, *, energy_kev: float) -> tuple[DoseMap, Smoothing]:
     """Return a dose map with about 5 % noise per voxel, smoothed no wider than 8 mm.
 
+    Layers that no image shows are left as they are.
+
     Parameters
     ----------
     energy_kev
         Typical photon energy in the body, at which the materials are compared.
     """
+    layers = _imaged_layers(body)
+    if layers is not None:
+        part, done = smooth(
+            _layers_of_map(dose, layers), _layers_of_body(body, layers), energy_kev=energy_kev
+        )
+        if done.sigma_mm == 0:
+            return dose, done
+        array = dose.volume.array.copy()
+        array[layers] = part.volume.array
+        return replace(dose, volume=replace(dose.volume, array=array)), done
     raw = dose.volume.array
     noise = noise_rel(raw, body)
     if noise <= TARGET_NOISE_REL:
@@ -94,3 +106,37 @@ def smooth(dose: DoseMap, body: BodyModel, *, energy_kev: float) -> tuple[DoseMa
     out = np.divide(energy, uptake, out=np.zeros_like(energy), where=uptake > 0) * coefficient
     smoothed = replace(dose, volume=replace(dose.volume, array=out.astype(np.float32)))
     return smoothed, Smoothing(sigma_mm=float(sigma_mm), noise_before_rel=noise, noise_after_rel=after)
+
+
+def _imaged_layers(body: BodyModel) -> slice | None:
+    """Return the layers that hold images, or None if all do (or none)."""
+    if body.completed is None:
+        return None
+    imaged = np.flatnonzero(((body.labels > 0) & ~body.completed).any(axis=(1, 2)))
+    if imaged.size == 0 or imaged.size == body.labels.shape[0]:
+        return None
+    return slice(int(imaged[0]), int(imaged[-1]) + 1)
+
+
+def _layers_of_map(dose: DoseMap, layers: slice) -> DoseMap:
+    return replace(dose, volume=replace(dose.volume, array=dose.volume.array[layers]))
+
+
+def _layers_of_body(body: BodyModel, layers: slice) -> BodyModel:
+    """Return some layers of a body, without its regions and without saying which voxels are completed."""
+    nz = layers.stop - layers.start
+    z = body.grid.origin_mm[2] + layers.start * body.grid.spacing_mm[2]
+    grid = replace(
+        body.grid,
+        shape_zyx=(nz, *body.grid.shape_zyx[1:]),
+        origin_mm=(*body.grid.origin_mm[:2], z),
+    )
+    return replace(
+        body,
+        grid=grid,
+        material_index=body.material_index[layers],
+        density_g_cm3=body.density_g_cm3[layers],
+        labels=body.labels[layers],
+        completed=None,
+        regions=(),
+    )

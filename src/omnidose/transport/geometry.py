@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -369,15 +370,18 @@ def pack_layers(regions: Sequence[Region], n_voxels: int, first_region: int) -> 
         used += weights is not None
         base.append(start)
         start += len(members)
-    stacked = (
-        np.stack([lab for lab, _m, _w in layers], axis=1)
-        if layers
-        else np.zeros((max(n_voxels, 1), 0), np.uint8)
-    )
     return Layers(
-        labels=np.ascontiguousarray(stacked),
+        labels=_columns([lab for lab, _m, _w in layers], max(n_voxels, 1), np.uint8),
         base=np.array(base, dtype=np.int32),
         weight_column=np.array(weight_column, dtype=np.int32),
-        weights=np.ascontiguousarray(np.stack(columns, axis=1)) if columns else np.zeros((1, 1), np.float32),
+        weights=_columns(columns, n_voxels, np.float32) if columns else np.zeros((1, 1), np.float32),
         order=tuple(i for _labels, members, _w in layers for i in members),
     )
+
+
+def _columns(arrays: list[npt.NDArray[Any]], n_rows: int, dtype: Any) -> npt.NDArray[Any]:
+    """Return 1-D arrays as the columns of a matrix (``np.stack`` copies element by element: slow)."""
+    out = np.empty((n_rows, len(arrays)), dtype=dtype)
+    for j, array in enumerate(arrays):
+        out[:, j] = array
+    return out
