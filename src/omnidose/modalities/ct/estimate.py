@@ -115,6 +115,7 @@ def estimate(
     doses = organ_doses(tally, body, norm)
     doses = replace(doses, components=(*doses.components, *anatomy_components(body, doses)))
     map_, smoothing = smooth(dose_map(tally, body, norm), body, energy_kev=SMOOTHING_KEV)
+    map_ = inside_body(map_, body)
     doses = with_histograms(doses, map_, body)
     diameter_cm = water_equivalent_diameter_cm(body)
     quantities, notes = named_quantities(scan, body, diameter_cm)
@@ -293,6 +294,18 @@ def figures(scan: CtScan, body: BodyModel, map_: DoseMap | None, diameter_cm: Ar
             )
         )
     return tuple(found)
+
+
+def inside_body(dose: DoseMap, body: BodyModel) -> DoseMap:
+    """Return a dose map that is 0 outside the body.
+
+    A voxel of air weighs so little that single photons give it the highest doses of the whole map, and
+    nobody asks for the dose to the air of the room.
+    """
+    if not body.labels.any():
+        return dose
+    array = np.where(body.labels > 0, dose.volume.array, np.float32(0.0))
+    return replace(dose, volume=replace(dose.volume, array=array))
 
 
 def slice_mean_dose(body: BodyModel, dose: npt.NDArray[Any]) -> ArrayF8:
