@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from omnidose.exams.validation_bad_input import check_bad_input
 from omnidose.exams.validation_install import check_install
+from omnidose.exams.validation_marker import check_marker
 from omnidose.validation import Claim, Context, Row, Suite
 
 
@@ -39,6 +40,7 @@ SUITE = Suite(
                 "A one-sided marker survives CT -> NIfTI -> SEG -> dose object -> report, feet first and "
                 "prone too"
             ),
+            check=check_marker,
         ),
         Claim(
             name="bad-input",
