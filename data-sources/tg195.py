@@ -33,7 +33,7 @@ def write(name: str, header: tuple[str, ...], rows: list[tuple[str, ...]], quant
 
 
 def main(reference: Path) -> None:
-    """Write the results of cases 1, 2, 4 and the three spectra."""
+    """Write the results of cases 1, 2, 4, the three spectra and the coefficients of case 1."""
     rows: list[tuple[str, ...]] = []
     for case in (1, 2, 4):
         with (reference / "tg195" / f"results_case{case}.csv").open(newline="") as handle:
@@ -55,6 +55,15 @@ def main(reference: Path) -> None:
             "relative photon fluence per 0.5 keV bin, energies are bin centres",
             "keV, 1",
         )
+    with (reference / "tg195" / "case1_air_mu_en_rho.csv").open(newline="") as handle:
+        air = [(r["energy_keV"], r["mu_en_rho_cm2_per_g"]) for r in csv.DictReader(handle)]
+    write(
+        "tg195_air_mu_en",
+        ("energy_kev", "mu_en_rho_cm2_g"),
+        [row for row in air if float(row[1]) > 0],
+        "mass energy-absorption coefficient of air that the report prescribes for the kerma of case 1",
+        "keV (bin centres), cm2/g",
+    )
 
 
 if __name__ == "__main__":

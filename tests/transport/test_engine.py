@@ -80,6 +80,19 @@ def test_energy_balance_and_estimators_agree(material: Material, energy_kev: flo
     assert deposited.mean() > 0.01 * energy_kev
 
 
+def test_the_largest_energy_of_the_data_runs() -> None:
+    tally = simulate(
+        Scene(voxels=water_grid()), beam(20_000.0), regions=[Region(key="all", voxels=np.arange(8000))],
+        histories=40_000,
+    )  # fmt: skip
+    emitted, deposited, escaped, expected = tally.batch_analog_kev.mean(axis=0)
+    assert emitted == pytest.approx(20_000.0)
+    assert deposited + escaped == pytest.approx(emitted, rel=1e-6)
+    assert expected == pytest.approx(deposited, rel=0.05)
+    with pytest.raises(RangeError, match="cannot be simulated"):
+        simulate(Scene(voxels=water_grid(4)), beam(20_001.0), histories=100)
+
+
 def test_primary_energy_in_a_slab_is_exponential() -> None:
     """Unscattered photons deposit mu_dep/mu (1 - exp(-mu t)) E in a slab."""
     from omnidose.physics.photons import mass_attenuation_cm2_g

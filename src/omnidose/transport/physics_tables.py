@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from omnidose.physics.elements import ENERGY_MAX_KEV
 from omnidose.physics.materials import Material
 from omnidose.physics.transport_tables import PhotonTable, build_photon_table
 from omnidose.transport._records import Physics
@@ -38,8 +39,10 @@ def compile_physics(
     """
     unique = [m for i, m in enumerate(materials) if m not in materials[:i]]
     where = np.array([unique.index(m) for m in materials])
-    # 1e-3 above the largest energy: float32 rounding must not leave the grid
-    table: PhotonTable = build_photon_table(unique, max_kev * 1.001, cutoff_kev)
+    # 1e-3 above the largest energy: float32 rounding must not leave the grid (at the end of the data the
+    # kernels clip to the last bin)
+    top_kev = min(max_kev * 1.001, ENERGY_MAX_KEV)
+    table: PhotonTable = build_photon_table(unique, top_kev, cutoff_kev)
     offset = table.vacancy_offset
     entries = [np.arange(offset[m], offset[m + 1]) for m in where]
     first = np.concatenate([[0], np.cumsum([e.size for e in entries])]).astype(np.int32)

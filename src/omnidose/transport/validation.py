@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 from omnidose.transport import iodine_sphere, tg195
 from omnidose.transport.engine import simulate
@@ -15,6 +16,7 @@ TG195 = "AAPM TG-195, Sechopoulos 2015, mean and range of EGSnrc, Geant4, MCNP, 
 CASE2_MODES = {"radiography": 0.0, "tomosynthesis": 15.0}
 CASE2_BEAMS = ("56.4 keV", "120 kVp")
 CASE2_TOLERANCES = {"Total body": 0.0015, "VOI 6": 0.015, "VOI 7": 0.015, "VOI 9": 0.015}
+CASE2_QUICK_HISTORIES = {"56.4 keV": 1e7, "120 kVp": 3e7}
 EV = "eV/history"
 
 
@@ -48,20 +50,18 @@ def _against(
 
 def check_case1(context: Context) -> Iterator[Row]:
     """HVL and QVL ratios of four beams (MC of primary and scatter in narrow geometry)."""
-    histories = 2e7 if context.full else 4e6
     beams = tg195.FILTERS_MM if context.full else {"100 kVp": tg195.FILTERS_MM["100 kVp"]}
     for beam, filters in beams.items():
         context.progress(f"case 1, {beam}")
-        open_beam = tg195.run_case1(beam, 0.0, histories=histories, seed=1)
+        open_beam = tg195.run_case1(beam, 0.0, histories=1e7 if context.full else 6e6, seed=1)
+        mode = "monoenergetic" if beam.endswith("keV") else "polyenergetic"
+        full = tg195.published("Case 1", beam, mode, "NoneFilter").mean
+        kerma, std_rel = open_beam.energy_kev[-1], open_beam.std_rel[-1]  # the detector is the last column
         for name, thickness in zip(("HVL", "QVL"), filters, strict=True):
-            filtered = tg195.run_case1(beam, thickness, histories=histories, seed=2)
-            k = filtered.index("detector")
-            ratio = filtered.energy_kev[k] / open_beam.energy_kev[0]
-            std = ratio * math.hypot(filtered.std_rel[k], open_beam.std_rel[0])
-            mode = "monoenergetic" if beam.endswith("keV") else "polyenergetic"
-            full = tg195.published("Case 1", beam, mode, "NoneFilter")
-            part = tg195.published("Case 1", beam, mode, f"{name}Filter")
-            mean = part.mean / full.mean
+            filtered = tg195.run_case1(beam, thickness, histories=2e7 if context.full else 1.2e7, seed=2)
+            ratio = filtered.energy_kev[-1] / kerma
+            std = ratio * math.hypot(filtered.std_rel[-1], std_rel)
+            mean = tg195.published("Case 1", beam, mode, f"{name}Filter").mean / full
             yield _against(
                 f"case 1, {beam}, {name}",
                 float(ratio),
@@ -73,24 +73,21 @@ def check_case1(context: Context) -> Iterator[Row]:
 
 
 def check_case2(context: Context) -> Iterator[Row]:
-    """Body totals always; the nine volumes of interest with ``--full``."""
-    histories = 1.2e8 if context.full else 4e6
+    """Body totals always; tomosynthesis and the nine volumes of interest with ``--full``.
+
+    The totals at 120 kVp lie 0.10 % below the mean of the four codes, 0.04 % from the end of their range:
+    the short run must know them to 0.015 % (see docs/methods/engine.md for the reason).
+    """
+    modes = CASE2_MODES if context.full else {"radiography": 0.0}
     for beam in CASE2_BEAMS:
-        for mode, angle in CASE2_MODES.items():
-            if not context.full and mode != "radiography":
-                continue
+        for mode, angle in modes.items():
             context.progress(f"case 2, {beam}, {mode}")
-            tally = tg195.run_case2(beam, angle, histories=histories, seed=21)
+            histories = 1.6e8 if context.full else CASE2_QUICK_HISTORIES[beam]
+            tally = tg195.run_case2(beam, angle, histories=histories, seed=21, volumes=context.full)
             for volume, (ours, std) in tg195.case2_energies_ev(tally).items():
-                if volume != "Total body" and not context.full:
-                    continue
-                tolerance = {"Total body": 0.0015, "VOI 6": 0.015, "VOI 7": 0.015, "VOI 9": 0.015}.get(
-                    volume, 0.01
-                )
                 reference = tg195.published("Case 2", beam, mode, volume)
-                yield _against(
-                    f"case 2, {beam}, {mode}, {volume}", ours, std, reference, tolerance, "eV/history"
-                )
+                tolerance = CASE2_TOLERANCES.get(volume, 0.01)
+                yield _against(f"case 2, {beam}, {mode}, {volume}", ours, std, reference, tolerance, EV)
 
 
 def _case4_tolerance(value_ev: float) -> float:
@@ -110,32 +107,41 @@ def check_case4(context: Context) -> Iterator[Row]:
             ours, std = 1000 * slabs.energy_kev[column], 1000 * slabs.std_kev[column]
             reference = tg195.published("Case 4.1", beam, mode, volume)
             tolerance = _case4_tolerance(reference.mean)
-            yield _against(
-                f"case 4.1, {beam}, {mode}, {volume}", ours, std, reference, tolerance, "eV/history"
-            )
+            yield _against(f"case 4.1, {beam}, {mode}, {volume}", ours, std, reference, tolerance, EV)
         yield from _case4_rods(context, beam, mode, collimation)
 
 
 def _case4_rods(context: Context, beam: str, mode: str, collimation: int) -> Iterator[Row]:
-    rods = tg195.run_case4_part2(beam, collimation, histories=2.5e8 if context.full else 4e6, seed=32)
+    """The centre needs 3e7 photons for 0.33 % and the far rods 1.7e8: only the mean of all is quick."""
+    rods = tg195.run_case4_part2(beam, collimation, histories=2.4e8 if context.full else 4e6, seed=32)
     outer = tg195.case4_periphery_ev(rods)
-    k = rods.index("Center")
-    centre = (1000 * float(rods.energy_kev[k]), 1000 * float(rods.std_kev[k]))
-    # the beam sees the centre the same way from every angle: one value for all 36 and their mean
-    for volume, (ours, std) in {"Continuous": centre}.items():
-        reference = tg195.published("Case 4.2", beam, f"Center {mode}", volume)
+    if context.full:
+        # the beam sees the centre the same way from every angle: one value for all 36 and their mean
+        k = rods.index("Center")
+        ours, std = 1000 * float(rods.energy_kev[k]), 1000 * float(rods.std_kev[k])
+        yield _mean_of_angles(f"case 4.2, {beam}, centre, {mode}", beam, f"Center {mode}", ours, std)
+    yield _mean_of_angles(
+        f"case 4.2, {beam}, outer rod, {mode}", beam, f"Periphery {mode}", *outer.pop("Continuous")
+    )
+    for angle, (ours, std) in outer.items() if context.full else ():
+        reference = tg195.published("Case 4.2", beam, f"Periphery {mode}", angle)
         tolerance = _case4_tolerance(reference.mean)
         yield _against(
-            f"case 4.2, {beam}, centre, {mode}, {volume}", ours, std, reference, tolerance, "eV/history"
+            f"case 4.2, {beam}, outer rod, {mode}, {angle} deg", ours, std, reference, tolerance, EV
         )
-    for volume, (ours, std) in outer.items():
-        if not context.full and volume != "Continuous":
-            continue
-        reference = tg195.published("Case 4.2", beam, f"Periphery {mode}", volume)
-        tolerance = _case4_tolerance(reference.mean)
-        yield _against(
-            f"case 4.2, {beam}, outer rod, {mode}, {volume}", ours, std, reference, tolerance, "eV/history"
-        )
+
+
+def _mean_of_angles(name: str, beam: str, mode: str, ours: float, std: float) -> Row:
+    """Compare with the mean of the published angles; the report's own "Continuous" is told in the note."""
+    row = _against(
+        f"{name}, mean of 36 angles", ours, std, tg195.published_mean_of_angles(beam, mode), 0.01, EV
+    )
+    line = tg195.published("Case 4.2", beam, mode, "Continuous")
+    return replace(
+        row,
+        note=f"{row.note}; the report's line Continuous (two codes) says {line.mean:g} "
+        f"[{line.lower:g}, {line.upper:g}] and contradicts its angles",
+    )
 
 
 def check_balance(context: Context) -> Iterator[Row]:
@@ -206,7 +212,8 @@ SUITE = Suite(
             name="tg195-case4",
             text=(
                 "TG-195 case 4: bins above 1 eV/history within 1 % or inside the range, others 2 %, "
-                "continuous as the mean of 36 angles; own sigma at most a third of the tolerance"
+                "the mean of our 36 angles against that of the report's; own sigma at most a third of "
+                "the tolerance"
             ),
             check=check_case4,
         ),
