@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from omnidose.anatomy.body import BodyModel, Organ, Origin
 from omnidose.anatomy.organs import organs as vocabulary
+from omnidose.errors import InputError
 from omnidose.volume import Grid
 
 Mask = npt.NDArray[np.bool_]
@@ -298,12 +299,19 @@ class _Keys:
         for organ in phantom.organs:
             key = self._name(organ.key, whole_organs)
             if key not in self.label_of:
-                self.label_of[key] = max(self.label_of.values(), default=0) + 1
+                self.label_of[key] = self._free_label()
             self.labels[organ.label] = self.label_of[key]
         self.all_materials = (*body.materials, *phantom.materials[1:])
         self.materials = np.arange(256) + len(body.materials) - 1
         self.materials[0] = 0
         self.materials = self.materials.astype(np.uint8)
+
+    def _free_label(self) -> int:
+        used = set(self.label_of.values())
+        free = next((n for n in range(1, 256) if n not in used), None)
+        if free is None:
+            raise InputError("body and phantom have more than 255 organs together", allowed="255 labels")
+        return free
 
     def _name(self, key: str, whole_organs: set[str]) -> str:
         known = vocabulary()

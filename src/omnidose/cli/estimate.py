@@ -76,6 +76,22 @@ def estimate(
             rich_help_panel=_SCAN,
         ),
     ] = None,
+    segmenter: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="built-in, or totalsegmentator (an extra to install).",
+            rich_help_panel=_SCAN,
+        ),
+    ] = "built-in",
+    contrast: Annotated[
+        str,
+        typer.Option(
+            metavar="WHICH",
+            help="Doses with contrast medium, without, or both, where there is some.",
+            rich_help_panel=_SCAN,
+        ),
+    ] = "both",
     completion: Annotated[
         bool,
         typer.Option(help="Continue the body beyond the images with a phantom.", rich_help_panel=_SCAN),
@@ -107,7 +123,7 @@ def estimate(
     ] = False,
 ) -> None:
     """Estimate organ doses and risk from the patient's own images."""
-    from omnidose.exams.options import EstimateOptions
+    from omnidose.exams.options import Contrasts, EstimateOptions, Segmenter, chosen
 
     options = EstimateOptions(
         sex=sex,
@@ -121,6 +137,8 @@ def estimate(
         histories=histories,
         seed=seed,
         absent=frozenset(k.strip() for k in absent.split(",") if k.strip()),
+        segmenter=chosen(segmenter, Segmenter, "--segmenter"),
+        contrast=chosen(contrast, Contrasts, "--contrast"),
         completion=completion,
     )
     estimate_exam(folder, options, out or default_folder(folder), as_json=as_json)

@@ -9,16 +9,17 @@ import numpy.typing as npt
 
 from omnidose.anatomy.body import BodyModel, BodyRegion, Organ, Origin, Person
 from omnidose.anatomy.completion import CONTENTS, Completion, complete_body
-from omnidose.anatomy.ct_numbers import Contrast, CtMedia, media_from_ct
+from omnidose.anatomy.ct_numbers import CtMedia, media_from_ct
 from omnidose.anatomy.segmentation import Segmentation, segment
 from omnidose.anatomy.segmentation.location import bone_keys
+from omnidose.anatomy.segmentation.totalsegmentator import segment_with_totalsegmentator
 from omnidose.anatomy.skeleton import regions_from_density
 from omnidose.anatomy.skin import THICKNESS_MM, lens_region, skin_region
 from omnidose.dicom.ct_series import CtVolume, read_ct_series
 from omnidose.dicom.inventory import Series
 from omnidose.dicom.masks import read_masks
-from omnidose.exams.given_masks import canonical_labels, class_map, combine
-from omnidose.exams.options import EstimateOptions
+from omnidose.exams.given_masks import canonical_labels, class_map, combine, from_masks
+from omnidose.exams.options import Contrasts, EstimateOptions
 from omnidose.exams.plan import StageProgress
 from omnidose.volume import Volume
 
@@ -65,6 +66,9 @@ class PatientBody:
         Organ labels on the same grid, with ``organ_names`` (label -> canonical name).
     image_box
         Slices [z, y, x] of the images in the body's grid.
+    without_contrast
+        The same body with plain tissue where there is contrast medium; None if there is none, or if only
+        one of the two was asked for.
     """
 
     body: BodyModel = field(repr=False)
@@ -72,7 +76,7 @@ class PatientBody:
     image_labels: Volume = field(repr=False)
     organ_names: dict[int, str]
     image_box: tuple[slice, slice, slice]
-    contrast_voxels: int = 0
+    without_contrast: BodyModel | None = field(default=None, repr=False)
     warnings: tuple[str, ...] = ()
 
 
@@ -102,7 +106,7 @@ def body_of(
     )
     labels, organs, whole, mask_notes = _labels(ct, found, options, tell)
     labels, organs = _without_absent(labels, organs, options.absent)
-    media = _media(ct, found, labels, organs, options.contrast)
+    media, plain = _media(ct, found, labels, organs, options.contrast)
     scanned = BodyModel(
         name="patient",
         grid=ct.volume.grid,
@@ -135,7 +139,7 @@ def body_of(
         ),
         organ_names={item.label: item.key for item in organs},
         image_box=box,
-        contrast_voxels=media.contrast_voxels,
+        without_contrast=None if plain is None else _with_media(body, box, plain),
         warnings=(*ct.warnings, *mask_notes, *media.notes, *found.notes, *completion.notes),
     )
 
@@ -144,21 +148,25 @@ def _labels(
     ct: CtVolume, found: Segmentation, options: EstimateOptions, tell: StageProgress
 ) -> tuple[npt.NDArray[np.uint8], tuple[Organ, ...], set[str], tuple[str, ...]]:
     """Return labels, organs, organs given as a whole with their contents, and remarks."""
-    if options.masks is None:
+    if options.masks is not None:
+        tell("Finding organs", float("nan"), "reading the given masks")
+        masks = read_masks(
+            options.masks,
+            ct.volume.grid,
+            frame_of_reference_uid=ct.volume.frame_of_reference_uid,
+            label_names=class_map(),
+            method="majority",
+        )
+        given, notes = canonical_labels(masks), masks.warnings
+    elif options.segmenter == "totalsegmentator":
+        tell("Finding organs", float("nan"), "TotalSegmentator")
+        given, notes = from_masks(segment_with_totalsegmentator(ct.volume)), ()
+    else:
         return found.labels, found.organs, set(), ()
-    tell("Finding organs", float("nan"), "reading the given masks")
-    masks = read_masks(
-        options.masks,
-        ct.volume.grid,
-        frame_of_reference_uid=ct.volume.frame_of_reference_uid,
-        label_names=class_map(),
-        method="majority",
-    )
-    given = canonical_labels(masks)
     labels, organs = combine(given, found.labels, found.organs)
     names = set(given.names.values())
     whole = {wall for contents, wall in CONTENTS.items() if wall in names and contents not in names}
-    return labels, organs, whole, (*masks.warnings, *given.notes)
+    return labels, organs, whole, (*notes, *given.notes)
 
 
 def _without_absent(
@@ -179,21 +187,34 @@ def _media(
     found: Segmentation,
     labels: npt.NDArray[np.uint8],
     organs: tuple[Organ, ...],
-    contrast: Contrast,
-) -> CtMedia:
-    """Return what the voxels are made of; soft tissue that is brighter than it can be holds iodine."""
+    contrast: Contrasts,
+) -> tuple[CtMedia, CtMedia | None]:
+    """Return what the voxels are made of, and the same without contrast medium if both are wanted.
+
+    Soft tissue that is brighter than it can be holds iodine.
+    """
     from omnidose.beams.fan import GENERIC_ANODE_ANGLE_DEG, GENERIC_HVL_120KV_MM, central_spectrum
 
     inside = found.body | found.couch
     soft = np.isin(labels, [item.label for item in organs if item.key in ENHANCING])
     plain = media_from_ct(ct.volume.array, body_mask=inside, soft_tissue_mask=soft, contrast="without")
     if plain.contrast_voxels * ct.volume.grid.voxel_volume_cm3 < CONTRAST_CM3:
-        return media_from_ct(ct.volume.array, body_mask=inside)
+        return media_from_ct(ct.volume.array, body_mask=inside), None
     if contrast == "without":
-        return plain
+        return plain, None
     kv = next((s.kvp_kv for s in ct.slices if s.kvp_kv), None) or 120.0
     spectrum = central_spectrum(kv, GENERIC_HVL_120KV_MM, 0.0, GENERIC_ANODE_ANGLE_DEG)
-    return media_from_ct(ct.volume.array, body_mask=inside, soft_tissue_mask=soft, spectrum=spectrum)
+    media = media_from_ct(ct.volume.array, body_mask=inside, soft_tissue_mask=soft, spectrum=spectrum)
+    return media, plain if contrast == "both" else None
+
+
+def _with_media(body: BodyModel, box: tuple[slice, slice, slice], media: CtMedia) -> BodyModel:
+    """Return the body with other contents in its imaged voxels."""
+    own = slice(None) if body.completed is None else ~body.completed[box]
+    material, density = body.material_index.copy(), body.density_g_cm3.copy()
+    material[box][own] = media.material_index[own]
+    density[box][own] = media.density_g_cm3[own]
+    return replace(body, material_index=material, density_g_cm3=density)
 
 
 def _chosen(

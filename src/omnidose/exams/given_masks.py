@@ -72,6 +72,24 @@ def canonical_labels(masks: MaskSet) -> NamedLabels:
     return NamedLabels(labels=labels, names=names, notes=tuple(notes))
 
 
+def from_masks(masks: dict[str, npt.NDArray[np.bool_]]) -> NamedLabels:
+    """Return exclusive labels from masks by canonical name; the first mask of a voxel keeps it.
+
+    Raises
+    ------
+    InputError
+        If there is no mask.
+    """
+    if not masks:
+        raise InputError("no organ was found", todo="use the built-in segmentation")
+    labels = np.zeros(next(iter(masks.values())).shape, dtype=np.uint8)
+    names = {}
+    for number, (key, mask) in enumerate(masks.items(), start=1):
+        labels[mask & (labels == 0)] = number
+        names[number] = key
+    return NamedLabels(labels=labels, names=names)
+
+
 def combine(
     given: NamedLabels, own: Labels, organs_own: tuple[Organ, ...]
 ) -> tuple[Labels, tuple[Organ, ...]]:

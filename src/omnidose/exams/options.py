@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal, get_args
 
-from omnidose.anatomy.ct_numbers import Contrast
 from omnidose.anatomy.organs import combined_organs, organ
 from omnidose.errors import InputError
 
+Contrasts = Literal["both", "with", "without"]
+Segmenter = Literal["built-in", "totalsegmentator"]
 #: Standard error that a run aims at when nothing is asked.
 DEFAULT_PRECISION = 0.01
 
@@ -33,10 +35,13 @@ class EstimateOptions:
     absent
         Organs that were removed: neither dose nor risk. Aliases become canonical names; a whole
         (``kidneys``) stands for all its members, and all members for the whole.
+    segmenter
+        Who finds the organs that no mask gives: our own ``built-in``, or ``totalsegmentator`` (an extra).
     completion
         Continue the body beyond the images with a phantom.
     contrast
-        Where soft tissue holds contrast medium: ``with`` its iodine, or ``without`` (as plain tissue).
+        Where soft tissue holds contrast medium: doses ``with`` its iodine, ``without`` (as plain tissue), or
+        ``both`` (those with iodine count; those without are listed beside them).
     """
 
     sex: str = ""
@@ -51,7 +56,8 @@ class EstimateOptions:
     seed: int = 1
     absent: frozenset[str] = frozenset()
     completion: bool = True
-    contrast: Contrast = "with"
+    segmenter: Segmenter = "built-in"
+    contrast: Contrasts = "both"
     population: str = "europe-north-america"
 
     def __post_init__(self) -> None:
@@ -69,8 +75,8 @@ class EstimateOptions:
             raise InputError(
                 f"a CTDIvol of {self.ctdivol_mgy:g} mGy", where="--ctdivol-mgy", allowed="above 0, below 5000"
             )
-        if self.contrast not in ("with", "without"):
-            raise InputError(f"contrast '{self.contrast}'", where="--contrast", allowed="with, without")
+        chosen(self.contrast, Contrasts, "--contrast")
+        chosen(self.segmenter, Segmenter, "--segmenter")
         if not 0 <= self.seed < 2**63:
             raise InputError(f"seed {self.seed}", where="--seed", allowed="0 to 2^63 - 1")
         if self.masks is not None and not self.masks.exists():
@@ -78,6 +84,13 @@ class EstimateOptions:
                 "there is no such file or folder of masks", where=str(self.masks), todo="check --masks"
             )
         object.__setattr__(self, "absent", whole_organs(self.absent))
+
+
+def chosen(word: str, kind: Any, where: str) -> Any:
+    """Return a word of a ``Literal``, or raise InputError with the words that are allowed."""
+    if word not in get_args(kind):
+        raise InputError(f"'{word}' is not known", where=where, allowed=", ".join(get_args(kind)))
+    return word
 
 
 def whole_organs(names: Iterable[str]) -> frozenset[str]:

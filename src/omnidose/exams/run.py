@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from omnidose.anatomy.body import Person
+from omnidose.anatomy.body import BodyModel, Person
+from omnidose.anatomy.organs import organ
 from omnidose.dicom.inventory import Series
 from omnidose.dosimetry.results import ExposureResult, OrganDoses
 from omnidose.dosimetry.totals import total_organ_doses
@@ -37,6 +38,8 @@ class ExamResult:
         Organ doses of all exposures; None if one of several is only relative.
     bodies
         :func:`body_key` of the series -> body the doses were computed in.
+    without_contrast
+        Exposure key -> organ doses as they would be without the contrast medium, where there is some.
     risk, risk_reason
         Lifetime risk, or why there is none.
     """
@@ -46,6 +49,7 @@ class ExamResult:
     results: tuple[ExposureResult, ...]
     total: OrganDoses | None
     bodies: dict[str, PatientBody] = field(repr=False)
+    without_contrast: dict[str, OrganDoses] = field(default_factory=dict)
     risk: RiskResult | None = None
     risk_reason: str = ""
     history: History = ()
@@ -78,6 +82,7 @@ def run(
     tell = progress or (lambda _stage, _share, _text: None)
     bodies: dict[str, PatientBody] = {}
     results: list[ExposureResult] = []
+    plain: dict[str, OrganDoses] = {}
     try:
         for number, item in enumerate(plan.exposures, start=1):
             key = body_key(item.series)
@@ -86,7 +91,12 @@ def run(
             stage = (
                 "Photons" if len(plan.exposures) == 1 else f"Photons, scan {number} of {len(plan.exposures)}"
             )
-            results.append(_estimate(item, bodies[key], plan, stage, tell, simulate))
+            body = bodies[key]
+            results.append(_with_map_of_images(_estimate(item, body.body, plan, stage, tell, simulate), body))
+            if body.without_contrast is not None:
+                stage = f"{stage}, without contrast medium"
+                other = _estimate(item, body.without_contrast, plan, stage, tell, simulate)
+                plain[results[-1].exposure_key] = other.organ_doses
     except KeyboardInterrupt:
         raise CancelledError("the job was stopped; nothing was written") from None
     absolute = all(not r.organ_doses.relative_to for r in results)
@@ -97,12 +107,16 @@ def run(
     history, risk, reason = _risk(plan, results)
     warnings = [w for body in bodies.values() for w in body.warnings]
     warnings += [w for result in results for w in result.warnings]
+    warnings += [
+        contrast_sentence(r.organ_doses, plain[k]) for r in results if (k := r.exposure_key) in plain
+    ]
     return ExamResult(
         plan=plan,
         person=plan.person,
         results=tuple(results),
         total=total,
         bodies=bodies,
+        without_contrast=plain,
         risk=risk,
         risk_reason=reason,
         history=history,
@@ -113,30 +127,52 @@ def run(
 
 def _estimate(
     item: PlannedExposure,
-    body: PatientBody,
+    body: BodyModel,
     plan: Plan,
     stage: str,
     tell: StageProgress,
     simulate: Callable[..., Any] | None,
 ) -> ExposureResult:
     options = plan.options
-    result = item.modality.estimate(
+    return item.modality.estimate(
         item.exposure,
-        body.body,
+        body,
         simulate=simulate,
         histories=int(options.histories) if options.histories is not None else None,
         precision=options.precision,
         seed=options.seed,
         progress=lambda share, text: tell(stage, share, text),
     )
+
+
+def _with_map_of_images(result: ExposureResult, body: PatientBody) -> ExposureResult:
+    """Cut the dose map to the images, over which people lay it; organ doses keep what lies beyond."""
     if result.dose_map is None:
         return result
-    # People lay the dose over their images: the part beyond them stays in the organ doses only.
     part = result.dose_map.volume.array[body.image_box]
     volume = replace(
         result.dose_map.volume, array=np.ascontiguousarray(part), affine_lps_mm=body.image.affine_lps_mm
     )
     return replace(result, dose_map=replace(result.dose_map, volume=volume))
+
+
+#: Organs whose rise by contrast medium is worth a word: at least this much, and this many at most.
+CONTRAST_RISE, CONTRAST_NAMED = 0.03, 4
+
+
+def contrast_sentence(with_medium: OrganDoses, without: OrganDoses) -> str:
+    """Say in one sentence how much contrast medium raises which organs' doses."""
+    rises = []
+    for key in with_medium.organs:
+        if key in without.organs and without.dose_of(key) > 0:
+            rise = with_medium.dose_of(key) / without.dose_of(key) - 1
+            if rise >= CONTRAST_RISE:
+                rises.append((rise, key))
+    rises.sort(reverse=True)
+    if not rises:
+        return f"Contrast medium was found; it raises no organ dose by {100 * CONTRAST_RISE:.0f} % or more."
+    shown = ", ".join(f"{organ(key).name} {100 * rise:.0f} %" for rise, key in rises[:CONTRAST_NAMED])
+    return f"Contrast medium was found; it raises doses, most of all: {shown} (both are in organ_doses.csv)."
 
 
 def _risk(plan: Plan, results: list[ExposureResult]) -> tuple[History, RiskResult | None, str]:
@@ -150,9 +186,9 @@ def _risk(plan: Plan, results: list[ExposureResult]) -> tuple[History, RiskResul
     if not plan.person.sex:
         return history, None, "The sex of the person is unknown: give --sex F or --sex M."
     masses = {
-        organ: float(mass)
+        key: float(mass)
         for r in results
-        for organ, mass in zip(r.organ_doses.organs, r.organ_doses.mass_g, strict=True)
+        for key, mass in zip(r.organ_doses.organs, r.organ_doses.mass_g, strict=True)
     }
     try:
         risk = lifetime_risk(

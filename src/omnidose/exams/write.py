@@ -208,9 +208,12 @@ def _codes(names: dict[int, str]) -> dict[str, tuple[str, str, str]]:
 
 def organ_csv(result: ExamResult) -> str:
     """Return all organ doses as CSV: a column says which scan, ``all`` is their sum."""
-    tables: list[tuple[str, OrganDoses]] = [
-        (f"scan {k}", r.organ_doses) for k, r in enumerate(result.results, start=1)
-    ]
+    tables: list[tuple[str, OrganDoses]] = []
+    for k, exposure in enumerate(result.results, start=1):
+        tables.append((f"scan {k}", exposure.organ_doses))
+        plain = result.without_contrast.get(exposure.exposure_key)
+        if plain is not None:
+            tables.append((f"scan {k} without contrast medium", plain))
     if result.total is not None:
         tables.append(("all", result.total))
     lines: list[str] = []
@@ -241,12 +244,14 @@ def result_to_json(result: ExamResult, files: dict[str, Path]) -> dict[str, Any]
     """Return the machine-readable result of a job (JSON types only)."""
     exposures = []
     for exposure in result.results:
+        plain = result.without_contrast.get(exposure.exposure_key)
         exposures.append(
             {
                 "key": exposure.exposure_key,
                 "modality": exposure.modality,
                 "title": exposure.title,
                 "organ_doses": exposure.organ_doses.rows(),
+                "organ_doses_without_contrast": plain.rows() if plain is not None else None,
                 "relative_to": exposure.organ_doses.relative_to,
                 "components": [
                     {
@@ -282,8 +287,8 @@ def result_to_json(result: ExamResult, files: dict[str, Path]) -> dict[str, Any]
         "warnings": result.warnings,
         "files": {key: str(path) for key, path in files.items()},
     }
-    plain: dict[str, Any] = _plain(document)
-    return plain
+    jsonable: dict[str, Any] = _plain(document)
+    return jsonable
 
 
 def report_content(result: ExamResult) -> ReportContent:
