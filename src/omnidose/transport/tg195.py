@@ -253,6 +253,7 @@ def run_case4_part2(
             )
         )
     dense = {"Center": 5.0} | {f"{angle}": 5.0 for angle in ANGLES_DEG if 90 <= angle <= 270}
+    dense["180"] = 15.0  # the fewest photons, and no mirror image
     return simulate(
         Scene(shapes=tuple(shapes)),
         _fan(beam, collimation_mm),
