@@ -193,6 +193,18 @@ def test_origin_image_share_primary_and_completion() -> None:
     assert doses.std_mgy[0] > 0.1 * doses.total_mgy[0]
 
 
+def test_an_organ_that_no_photon_reached_is_not_zero_for_certain() -> None:
+    energy = TALLY.batch_energy_kev.copy()
+    energy[:, TALLY.index("left-lung")] = 0.0
+    analog = np.zeros((50, 4))
+    analog[:, 0] = 60.0
+    doses = organ_doses(replace(TALLY, batch_energy_kev=energy, batch_analog_kev=analog), BODY, SCALE)
+    lung = doses.organs.index("left-lung")
+    assert doses.total_mgy[lung] == 0
+    one_photon = 60.0 / TALLY.histories * 1e10 * MGY_PER_KEV_G / doses.mass_g[lung]
+    assert doses.statistical_std_mgy[lung] == pytest.approx(one_photon)
+
+
 def test_dose_map_and_histograms() -> None:
     mapped = dose_map(TALLY, BODY, SCALE)
     assert mapped.volume.array.dtype == np.float32

@@ -92,7 +92,7 @@ def organ_doses(
     mass = tally.mass_g[columns]
     scale = MGY_PER_KEV_G * normalisation.particles / mass
     dose = tally.energy_kev[columns] * scale
-    covariance = tally.covariance_kev2[np.ix_(columns, columns)] * np.outer(scale, scale)
+    covariance = _covariance_kev2(tally, columns) * np.outer(scale, scale)
     matrix = np.zeros((len(rows), len(leaves)))
     for i, (_key, parts) in enumerate(rows):
         matrix[i, parts] = mass[parts] / mass[parts].sum()
@@ -118,6 +118,18 @@ def organ_doses(
         components=(*normalisation.components, *components),
         relative_to=normalisation.relative_to,
     )
+
+
+def _covariance_kev2(tally: Tally, columns: list[int]) -> ArrayF8:
+    """Return the covariance of the means; a region that no photon reached is not known to be 0 exactly.
+
+    None seen means fewer than about one: its standard error is the energy of one photon absorbed there.
+    """
+    covariance = np.array(tally.covariance_kev2[np.ix_(columns, columns)])
+    unseen = np.flatnonzero(tally.energy_kev[columns] <= 0)
+    photon_kev = float(tally.batch_analog_kev[:, 0].mean())
+    covariance[unseen, unseen] = (photon_kev / tally.histories) ** 2
+    return covariance
 
 
 def dose_map(tally: Tally, body: BodyModel, normalisation: Normalisation) -> DoseMap:
