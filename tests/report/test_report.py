@@ -276,10 +276,10 @@ def decode(uri: str) -> Image.Image:
 
 
 def test_patient_left_is_on_the_right_of_axial_and_coronal_pictures() -> None:
-    ct, _ = ct_and_dose()
-    marker = np.zeros(ct.array.shape, dtype=np.float32)
+    marker = np.zeros((24, 40, 60), dtype=np.float32)
     marker[18:21, 5:8, 50:53] = 5.0  # left, front, head
-    drawn = pictures.make_pictures(ct, volume(marker))
+    water = volume(np.zeros(marker.shape, dtype=np.int16))
+    drawn = pictures.make_pictures(water, volume(marker))
     seen = {}
     for plane in drawn.planes:
         picture = np.asarray(decode(plane.centre.dose).convert("RGBA"))[..., 3] > 0
@@ -320,6 +320,51 @@ def test_dose_on_a_coarser_grid_lies_on_the_right_place() -> None:
             places = np.arange(fine.shape[axis])
             centres = [np.dot(a.sum(axis=1 - axis), places) / a.sum() for a in (fine, rough)]
             assert abs(centres[0] - centres[1]) < 0.25 * fine.shape[axis] / (12 if axis == 0 else 30)
+
+
+def clear_share(drawn: pictures.Pictures, where: Any) -> float:
+    """Return the share of clear pixels of the axial centre picture inside a [y, x] mask of voxels."""
+    plane = drawn.planes[0]
+    clear = np.asarray(decode(plane.centre.dose).convert("RGBA"))[..., 3] == 0
+    down, across = (
+        ((np.arange(n) + 0.5) * m / n).astype(int) for n, m in zip(clear.shape, where.shape, strict=True)
+    )
+    return float(clear[where[np.ix_(down, across)]].mean())
+
+
+def test_noise_in_the_air_around_the_body_is_neither_shown_nor_sets_the_scale() -> None:
+    ct, dose = ct_and_dose()
+    air = ct.array < -950
+    assert 0.1 < air.mean() < 0.9
+    noisy = volume(np.where(air, 50 * dose.array.max(), np.maximum(dose.array, 1.0)).astype(np.float32))
+    drawn = pictures.make_pictures(ct, noisy)
+    assert drawn.top_mgy <= noisy.array[~air].max()
+    middle = int(np.argmin(np.abs(ct.grid.axis_mm(2) - drawn.planes[0].centre.position_mm)))
+    outside = air[middle]
+    inner = ~outside & ~np.roll(outside, 2, 0) & ~np.roll(outside, -2, 0)
+    inner &= ~np.roll(outside, 2, 1) & ~np.roll(outside, -2, 1)
+    assert clear_share(drawn, outside) > 0.9  # but for the pixels that straddle the border
+    assert clear_share(drawn, inner) < 0.01
+
+
+def test_air_inside_an_organ_keeps_its_dose() -> None:
+    ct = volume(np.full((10, 48, 56), -1000, dtype=np.int16))
+    dose = volume(np.ones(ct.array.shape, dtype=np.float32))
+    organ = np.zeros(ct.array.shape, dtype=np.uint8)
+    organ[:, 12:36, 12:44] = 7
+    drawn = pictures.make_pictures(ct, dose, volume(organ))
+    assert clear_share(drawn, organ[5] == 0) > 0.9
+    assert clear_share(drawn, organ[5] > 0) < 0.1
+
+
+def test_settings_are_short_enough_to_read() -> None:
+    from omnidose.report.html import _setting
+
+    assert _setting(5.902069087722913) == "5.90207"
+    assert _setting([0.39309184356115634, -1.7]) == "0.393092, -1.7"
+    assert _setting(None) == "–"
+    assert _setting(44854911519741.164) == "4.48549e+13"
+    assert _setting("dose report") == "dose report"
 
 
 def test_oblique_volumes_give_a_sentence_instead_of_pictures() -> None:

@@ -226,6 +226,15 @@ def _assumptions(content: ReportContent) -> list[Any]:
     return out
 
 
+def _setting(value: Any) -> str:
+    """Write a setting short enough to read; the JSON file has every digit."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(_setting(v) for v in value)
+    return "–" if value is None else str(value)
+
+
 def _provenance(content: ReportContent) -> dict[str, Any]:
     """Return software, settings, table hashes and inputs, joined over the results."""
     sources = [result.provenance for result in content.results]
@@ -249,6 +258,6 @@ def _provenance(content: ReportContent) -> dict[str, Any]:
         "created": words.moment(first.created) if first else "",
         "system": f"{first.system}, Python {first.python}" if first else "",
         "tables": dict(sorted(tables.items())),
-        "settings": settings,
+        "settings": {key: _setting(value) for key, value in settings.items()},
         "inputs": inputs,
     }

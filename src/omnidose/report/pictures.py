@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,8 @@ LEVEL_HU = 40.0
 WIDTH_HU = 500.0
 #: Doses below this share of the scale's top are left clear.
 CLEAR_BELOW = 0.04
+#: Air around the body is left clear: it meets so few photons that its dose is noise. Lungs are denser.
+AIR_BELOW_HU = -950.0
 CENTRE_PIXELS = 480
 STACK_PIXELS = 256
 STACK_FRAMES = 41
@@ -94,7 +96,8 @@ def make_pictures(ct: Volume | None, dose: Volume, labels: Volume | None = None)
     ct
         CT numbers in HU; None draws the dose on black.
     dose
-        Absorbed dose, any grid whose axes are those of the patient.
+        Absorbed dose, any grid whose axes are those of the patient. With a CT it is shown, and sets the
+        scale of the colours, only where there is an organ or something denser than air.
     labels
         Organ labels, for outlines.
 
@@ -106,6 +109,8 @@ def make_pictures(ct: Volume | None, dose: Volume, labels: Volume | None = None)
     dose = dose.to_lps()
     base = ct.to_lps() if ct is not None else dose
     label_map = labels.to_lps() if labels is not None else None
+    if ct is not None:
+        dose = replace(dose, array=np.where(_matter(base, label_map, dose.grid), dose.array, 0.0))
     inside = dose.array[np.isfinite(dose.array) & (dose.array > 0)]
     top = float(np.percentile(inside, 99.8)) if inside.size else 1.0
     centre_mm = _dose_centre_mm(dose, base.grid)
@@ -118,6 +123,22 @@ def make_pictures(ct: Volume | None, dose: Volume, labels: Volume | None = None)
         if size <= BUDGET_BYTES or frames == 1:
             return Pictures(planes=planes, top_mgy=top)
         frames = max(1, min(frames - 1, int(frames * BUDGET_BYTES / size)))
+
+
+def _matter(ct: Volume, labels: Volume | None, grid: Grid) -> npt.NDArray[np.bool_]:
+    """Return where a grid's voxels hold an organ or something denser than air; False outside the CT."""
+    matter = ct.array > AIR_BELOW_HU
+    if labels is not None and labels.array.shape == matter.shape:
+        matter |= labels.array > 0
+    places, inside = [], []
+    for axis in (2, 1, 0):  # z, y, x
+        place = (grid.axis_mm(axis) - ct.grid.origin_mm[axis]) / ct.grid.spacing_mm[axis]
+        count = ct.grid.shape_zyx[2 - axis]
+        places.append(np.clip(np.rint(place), 0, count - 1).astype(int))
+        inside.append((place > -0.501) & (place < count - 0.499))
+    return np.asarray(
+        matter[np.ix_(*places)] & np.logical_and.outer(np.logical_and.outer(inside[0], inside[1]), inside[2])
+    )
 
 
 def _dose_centre_mm(dose: Volume, base: Grid) -> ArrayF8:

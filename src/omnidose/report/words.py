@@ -57,7 +57,7 @@ TEXT = {
     "in {unit}. Multiply by the displayed CTDIvol to get mGy. No risk can be stated.",
     "pictures_note": "Views are in radiological convention: the patient's right (R) is on the left "
     "of the picture. "
-    "CT window {level} ± {half} HU. Doses below {floor} are left clear. The "
+    "CT window {level} ± {half} HU. Doses below {floor}, and air around the body, are left clear. The "
     "colours mix with the grey of the CT: at full strength of the dose layer they are those of the scale.",
     "bars_note": "Mean absorbed dose of each organ. The two intervals are 95 % (twice the standard "
     "uncertainty): the "
