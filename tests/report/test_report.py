@@ -400,6 +400,37 @@ def test_bars_are_sorted_and_lengths_follow_the_doses() -> None:
     assert bars[0].syst_to - bars[0].syst_from > 5 * (bars[0].stat_to - bars[0].stat_from)
 
 
+def test_bones_and_contents_do_not_push_tissues_out_of_the_bars() -> None:
+    named = ("ribs", "left-lung", "lungs", "heart-contents", "left-lens", "lenses", "red-marrow")
+    n = len(named)
+    dvh = DoseVolumeHistogram(dose_mgy=np.linspace(0, 40, 41), volume_fraction=np.linspace(1, 0, 41))
+    table = replace(
+        doses(),
+        organs=named,
+        dose_mgy=np.array([[28.0], [10.0], [9.9], [9.5], [1.1], [1.0], [5.0]]),
+        covariance_mgy2=np.eye(n) * 1e-4,
+        mass_g=np.ones(n),
+        origin=(Origin.SEGMENTED,) * n,
+        imaged_fraction=np.ones(n),
+        primary_fraction=np.ones(n),
+        completion_share=np.zeros(n),
+        components=(),
+        dvh={"ribs": dvh, "left-lung": dvh, "heart-contents": dvh},
+    )
+    assert [b.row["organ"] for b in charts.organ_bars(table)] == ["lungs", "red-marrow", "lenses"]
+    chart = charts.dvh_chart(table, "mGy")
+    assert chart is not None
+    assert [line.name for line in chart.lines] == ["Left lung"]
+    result = replace(content().results[0], organ_doses=table)
+    page = render(content(results=(result,), risk=None))
+    assert "Highest organ dose: Lungs" in page
+    assert "4 more" in page
+    only_bones = replace(
+        table, organs=("ribs", "clavicles", "skeleton", "pelvis", "femora", "sternum", "cranium")
+    )
+    assert len(charts.organ_bars(only_bones)) == n
+
+
 def test_relative_results_say_so_everywhere_and_have_no_risk() -> None:
     unit = "mGy per mGy CTDIvol (32 cm)"
     text = html_unescape(render(content("mGy CTDIvol (32 cm)")))

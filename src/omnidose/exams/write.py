@@ -306,11 +306,11 @@ def report_content(result: ExamResult) -> ReportContent:
         dose=dose,
         labels=body.image_labels,
         organ_names=body.organ_names,
-        found=tuple(FoundItem(what=line) for line in result.plan.found),
+        found=tuple(FoundItem(what=line) for line in (*result.plan.found, *result.plan.notes)),
         not_estimated=tuple(FoundItem(what=i.what, use=i.reason) for i in result.left_out),
         risk=result.risk,
         risk_reason=result.risk_reason,
-        warnings=(*result.warnings, *result.plan.notes, *result.plan.problems),
+        warnings=(*result.warnings, *result.plan.problems),
         provenance=result.results[0].provenance,
         limits=LIMITS,
     )

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from omnidose.anatomy.body import Origin
+from omnidose.anatomy.organs import organs
 from omnidose.dosimetry.results import Figure, OrganDoses
 from omnidose.report import words
 
@@ -86,9 +87,26 @@ def organ_rows(doses: OrganDoses) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda r: -float(r["dose_mgy"]))
 
 
+def _has_weight(row: dict[str, Any]) -> bool:
+    known = organs().get(str(row["organ"]))
+    return known is not None and (bool(known.tissue) or "lenses" in (known.key, known.parent))
+
+
+def weighted_rows(doses: OrganDoses) -> list[dict[str, Any]]:
+    """Return the rows that a reader looks for: tissues with an ICRP 103 weight, and the eye lenses.
+
+    Bones and contents get higher doses than the organs that matter and would push them out of sight.
+    Parts stand under their whole (``lungs``) if it is listed. If nothing is left, all rows.
+    """
+    rows = organ_rows(doses)
+    present = {str(r["organ"]) for r in rows}
+    chosen = [r for r in rows if _has_weight(r) and organs()[str(r["organ"])].parent not in present]
+    return chosen or rows
+
+
 def organ_bars(doses: OrganDoses) -> tuple[Bar, ...]:
-    """Return bars of the organs with the highest doses; the longest interval ends at 100 per cent."""
-    rows = organ_rows(doses)[:BARS_MAX]
+    """Return bars of the tissues with a weight; the longest interval ends at 100 per cent."""
+    rows = weighted_rows(doses)[:BARS_MAX]
     ends = [r["dose_mgy"] + 2 * max(r["std_statistical_mgy"], r["std_systematic_mgy"]) for r in rows]
     top = max(ends, default=0.0) or 1.0
     bars = []
@@ -160,8 +178,13 @@ def _chart(
 
 
 def dvh_chart(doses: OrganDoses, unit: str) -> LineChart | None:
-    """Return the dose-volume histograms of the organs with the highest doses, or None if there is none."""
-    names = [r["organ"] for r in organ_rows(doses) if r["organ"] in doses.dvh][:LINES_MAX]
+    """Return the dose-volume histograms of the highest doses to tissues with a weight, or None.
+
+    Histograms belong to parts (left and right lung), not to wholes. If no tissue with a weight has one,
+    the other organs are drawn.
+    """
+    rows = [r for r in organ_rows(doses) if r["organ"] in doses.dvh]
+    names = [r["organ"] for r in ([r for r in rows if _has_weight(r)] or rows)][:LINES_MAX]
     if not names:
         return None
     ends = []

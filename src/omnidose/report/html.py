@@ -117,7 +117,7 @@ def _facts(content: ReportContent) -> list[tuple[str, str, str]]:
                 remark = words.TEXT["no_sums"]
             value = f"{words.number(float(quantity.value))} {unit}"
             out.append((_quantity_name(key, quantity), value, remark))
-    rows = [(r, result) for result in content.results for r in charts.organ_rows(result.organ_doses)]
+    rows = [(r, result) for result in content.results for r in charts.weighted_rows(result.organ_doses)]
     if rows:
         row, _result = max(rows, key=lambda pair: float(pair[0]["dose_mgy"]))
         name = words.organ_name(str(row["organ"]))
@@ -129,17 +129,17 @@ def _facts(content: ReportContent) -> list[tuple[str, str, str]]:
 def _exam(content: ReportContent, result: Any) -> dict[str, Any]:
     doses = result.organ_doses
     unit = f"mGy per {doses.relative_to}" if doses.relative_to else "mGy"
-    rows = charts.organ_rows(doses)
+    rows, bars = charts.organ_rows(doses), charts.organ_bars(doses)
     absent = [
         words.organ_name(o) for o, kind in zip(doses.organs, doses.origin, strict=True) if kind == "absent"
     ]
     return {
         "result": result,
         "unit": unit,
-        "bars": charts.organ_bars(doses),
+        "bars": bars,
         "rows": [{**row, "name": words.organ_name(str(row["organ"]))} for row in rows],
         "absent": absent,
-        "more": max(len(rows) - charts.BARS_MAX, 0),
+        "more": len(rows) - len(bars),
         "dvh": charts.dvh_chart(doses, unit),
         "figures": [c for f in result.figures if (c := charts.figure_chart(f)) is not None],
         "components": doses.components,
