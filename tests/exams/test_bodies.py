@@ -16,7 +16,7 @@ from omnidose.anatomy.stylised.ct_numbers import stylised_to_hu
 from omnidose.dicom.inventory import Series, read_inventory
 from omnidose.dicom.nifti import write_nifti
 from omnidose.dicom.synthetic_ct import CtTechnique, SyntheticStudy, write_ct_series
-from omnidose.errors import InputError
+from omnidose.errors import DependencyError, InputError
 from omnidose.exams.bodies import PatientBody, body_of
 from omnidose.exams.given_masks import NamedLabels, combine, from_masks
 from omnidose.exams.options import EstimateOptions
@@ -176,3 +176,10 @@ def test_first_mask_keeps_a_voxel() -> None:
     assert labels.labels.ravel().tolist() == [1, 1, 2]
     with pytest.raises(InputError):
         from_masks({})
+
+
+def test_a_segmenter_that_is_not_installed_says_so(plain: tuple[Series, PatientBody]) -> None:
+    with pytest.raises(DependencyError, match="TotalSegmentator is not installed"):
+        body_of(plain[0], PERSON, EstimateOptions(segmenter="totalsegmentator"))
+    with pytest.raises(InputError, match="built-in, totalsegmentator"):
+        EstimateOptions(segmenter="magic")

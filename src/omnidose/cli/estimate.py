@@ -123,7 +123,7 @@ def estimate(
     ] = False,
 ) -> None:
     """Estimate organ doses and risk from the patient's own images."""
-    from omnidose.exams.options import Contrasts, EstimateOptions, Segmenter, chosen
+    from omnidose.exams.options import Contrasts, EstimateOptions, chosen
 
     options = EstimateOptions(
         sex=sex,
@@ -137,7 +137,7 @@ def estimate(
         histories=histories,
         seed=seed,
         absent=frozenset(k.strip() for k in absent.split(",") if k.strip()),
-        segmenter=chosen(segmenter, Segmenter, "--segmenter"),
+        segmenter=segmenter,
         contrast=chosen(contrast, Contrasts, "--contrast"),
         completion=completion,
     )

@@ -12,7 +12,6 @@ from omnidose.anatomy.completion import CONTENTS, Completion, complete_body
 from omnidose.anatomy.ct_numbers import CtMedia, media_from_ct
 from omnidose.anatomy.segmentation import Segmentation, segment
 from omnidose.anatomy.segmentation.location import bone_keys
-from omnidose.anatomy.segmentation.totalsegmentator import segment_with_totalsegmentator
 from omnidose.anatomy.skeleton import regions_from_density
 from omnidose.anatomy.skin import THICKNESS_MM, lens_region, skin_region
 from omnidose.dicom.ct_series import CtVolume, read_ct_series
@@ -21,6 +20,7 @@ from omnidose.dicom.masks import read_masks
 from omnidose.exams.given_masks import canonical_labels, class_map, combine, from_masks
 from omnidose.exams.options import Contrasts, EstimateOptions
 from omnidose.exams.plan import StageProgress
+from omnidose.exams.segmenters import BUILT_IN, segmenter
 from omnidose.volume import Volume
 
 Mask = npt.NDArray[np.bool_]
@@ -96,6 +96,14 @@ def body_of(
         target_spacing_mm=TRANSPORT_MM,
         progress=lambda done, total: tell("Reading images", done / total, f"{done} of {total} slices"),
     )
+    return body_from_ct(ct, person, options, progress=progress)
+
+
+def body_from_ct(
+    ct: CtVolume, person: Person, options: EstimateOptions, *, progress: StageProgress | None = None
+) -> PatientBody:
+    """Make the body from CT numbers that were read already (see :func:`body_of`)."""
+    tell = progress or (lambda _stage, _share, _text: None)
     found = segment(
         ct.volume,
         sex=person.sex,
@@ -158,9 +166,9 @@ def _labels(
             method="majority",
         )
         given, notes = canonical_labels(masks), masks.warnings
-    elif options.segmenter == "totalsegmentator":
-        tell("Finding organs", float("nan"), "TotalSegmentator")
-        given, notes = from_masks(segment_with_totalsegmentator(ct.volume)), ()
+    elif options.segmenter != BUILT_IN:
+        tell("Finding organs", float("nan"), options.segmenter)
+        given, notes = from_masks(segmenter(options.segmenter)(ct.volume)), ()
     else:
         return found.labels, found.organs, set(), ()
     labels, organs = combine(given, found.labels, found.organs)

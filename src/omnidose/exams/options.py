@@ -9,9 +9,9 @@ from typing import Any, Literal, get_args
 
 from omnidose.anatomy.organs import combined_organs, organ
 from omnidose.errors import InputError
+from omnidose.exams.segmenters import BUILT_IN, check_segmenter
 
 Contrasts = Literal["both", "with", "without"]
-Segmenter = Literal["built-in", "totalsegmentator"]
 #: Standard error that a run aims at when nothing is asked.
 DEFAULT_PRECISION = 0.01
 
@@ -36,7 +36,8 @@ class EstimateOptions:
         Organs that were removed: neither dose nor risk. Aliases become canonical names; a whole
         (``kidneys``) stands for all its members, and all members for the whole.
     segmenter
-        Who finds the organs that no mask gives: our own ``built-in``, or ``totalsegmentator`` (an extra).
+        Who finds the organs that no mask gives: our own ``built-in``, or an entry point of the group
+        ``omnidose.segmenters`` such as ``totalsegmentator`` (an extra to install).
     completion
         Continue the body beyond the images with a phantom.
     contrast
@@ -56,7 +57,7 @@ class EstimateOptions:
     seed: int = 1
     absent: frozenset[str] = frozenset()
     completion: bool = True
-    segmenter: Segmenter = "built-in"
+    segmenter: str = BUILT_IN
     contrast: Contrasts = "both"
     population: str = "europe-north-america"
 
@@ -76,7 +77,7 @@ class EstimateOptions:
                 f"a CTDIvol of {self.ctdivol_mgy:g} mGy", where="--ctdivol-mgy", allowed="above 0, below 5000"
             )
         chosen(self.contrast, Contrasts, "--contrast")
-        chosen(self.segmenter, Segmenter, "--segmenter")
+        check_segmenter(self.segmenter)
         if not 0 <= self.seed < 2**63:
             raise InputError(f"seed {self.seed}", where="--seed", allowed="0 to 2^63 - 1")
         if self.masks is not None and not self.masks.exists():
