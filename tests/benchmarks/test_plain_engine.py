@@ -52,3 +52,31 @@ def test_the_machine_is_described_without_names(bench: ModuleType) -> None:
     text = str(bench.machine())
     assert not platform.node() or f"{platform.node()}" not in text.split()
     assert str(Path.home()) not in text
+
+
+def test_work_per_history_does_not_grow(bench: ModuleType) -> None:
+    """CI has no use for times; the number of collisions tried is the same everywhere."""
+    block = bench.run_engine(40_000)
+    tentative = block.counters["tentative"] / block.histories
+    real = block.counters["collisions"] / block.histories
+    assert 3.1 < real < 3.4
+    assert tentative < 1.05 * real  # one material: nearly every attempt is a collision
+
+
+def test_the_chest_wastes_few_attempts(bench: ModuleType) -> None:
+    """Macro cells keep the attempts near the collisions although bone is in the same body as lung."""
+    scan = bench.Chest.make(voxel_mm=6.0)
+    tally = scan.run(40_000)
+    ratio = tally.counters["tentative"] / tally.counters["collisions"]
+    assert ratio < 2.0
+
+
+def test_stages_of_a_command_are_timed(bench: ModuleType) -> None:
+    say = "print('{} …', file=sys.stderr, flush=True)"
+    code = f"import sys, time; {say.format('A')}; time.sleep(0.05); {say.format('B')}"
+    seconds = bench.stages_s([sys.executable, "-c", code])
+    assert list(seconds) == ["all", "Starting and reading headers", "A", "B"]
+    assert seconds["A"] > 0.04
+    assert math.isclose(seconds["all"], sum(seconds.values()) - seconds["all"], rel_tol=1e-6)
+    with pytest.raises(RuntimeError, match="failed"):
+        bench.stages_s([sys.executable, "-c", "import sys; sys.exit(3)"])
