@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import json
-import math
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 if TYPE_CHECKING:
-    from omnidose.dosimetry.results import OrganDoses
+    from omnidose.anatomy.body import Person
     from omnidose.exams.options import EstimateOptions
     from omnidose.exams.plan import Plan
-    from omnidose.exams.run import ExamResult
 
 _PERSON, _SCAN, _RUN, _OUTPUT = "The person", "The scan and its anatomy", "Precision", "Output"
 #: At most so many lines of what was found and left are shown; the report has all.
 _MOST_LINES = 12
+#: Remarks that repeat what the line about the person says.
+_OF_PERSON = re.compile(r"(sex|age|height|weight) \S+.* from \w+")
 
 
 def estimate(
@@ -153,6 +153,7 @@ def default_folder(exam: Path) -> Path:
 def estimate_exam(folder: Path, options: EstimateOptions, target: Path, *, as_json: bool = False) -> None:
     """Survey, plan, run and write one exam, telling stderr what happens and stdout what came out."""
     from omnidose.cli.progress import stage_progress
+    from omnidose.cli.result_table import print_result
     from omnidose.exams.plan import plan, survey
     from omnidose.exams.run import run
     from omnidose.exams.write import check_output, result_to_json, write
@@ -171,11 +172,10 @@ def estimate_exam(folder: Path, options: EstimateOptions, target: Path, *, as_js
         print(json.dumps(result_to_json(result, files), indent=1))
         return
     out = Console()
-    _print_result(out, result)
+    print_result(out, result)
     out.print()
-    for key, path in files.items():
-        if key not in ("report", "history"):
-            out.print(f"[dim]{escape(str(path))}[/dim]", soft_wrap=True, highlight=False)
+    names = ", ".join(path.name for key, path in files.items() if key != "report")
+    out.print(f"[dim]In {escape(str(target))}: {escape(names)}[/dim]", highlight=False)
     out.print(
         f"Report: [bold]{escape(str(files['report'].resolve()))}[/bold]", soft_wrap=True, highlight=False
     )
@@ -186,7 +186,8 @@ def _print_plan(console: Console, decided: Plan) -> None:
     lines = [("dim", "found", text) for text in decided.found]
     lines += [("green", "used", item.exposure.title) for item in decided.exposures]
     lines += [("yellow", "found, not estimated", f"{i.what}: {i.reason}") for i in decided.left_out]
-    lines += [("yellow", "note", text) for text in decided.notes]
+    lines.append(("dim", "person", person_line(decided.person)))
+    lines += [("yellow", "note", text) for text in decided.notes if not _OF_PERSON.match(text)]
     lines += [("red", "problem", text) for text in decided.problems]
     shown: dict[str, int] = {}
     for style, label, text in lines:
@@ -198,58 +199,10 @@ def _print_plan(console: Console, decided: Plan) -> None:
             console.print(f"[dim]… and {count - _MOST_LINES} more '{label}', all in the report[/dim]")
 
 
-def _print_result(console: Console, result: ExamResult) -> None:
-    if result.total is not None:
-        _print_doses(console, result.total, "Organ doses")
-    else:  # a sum of absolute and relative doses would be no dose
-        for number, part in enumerate(result.results, start=1):
-            _print_doses(console, part.organ_doses, f"Organ doses of scan {number}")
-    for warning in result.warnings:
-        _note(console, "Note.", warning)
-    if result.risk is None:
-        _note(console, "No risk estimate.", result.risk_reason)
-        return
-    _print_risk(console, result)
-
-
-def _print_doses(console: Console, doses: OrganDoses, title: str) -> None:
-    unit = f"mGy per {doses.relative_to}" if doses.relative_to else "mGy"
-    table = Table(title=f"{title} ({unit})", pad_edge=False, title_justify="left")
-    table.add_column("organ", overflow="fold")
-    for name in ("dose", "± all", "± statistics"):
-        table.add_column(name, justify="right")
-    table.add_column("shape from")
-    table.add_column("imaged", justify="right")
-    rows = [row for row in doses.rows() if math.isfinite(row["dose_mgy"])]
-    for row in sorted(rows, key=lambda r: -r["dose_mgy"]):
-        table.add_row(
-            row["organ"],
-            f"{row['dose_mgy']:.3g}",
-            f"{row['std_mgy']:.2g}",
-            f"{row['std_statistical_mgy']:.1g}",
-            row["origin"],
-            f"{100 * row['imaged_fraction']:.0f} %",
-        )
-    console.print(table)
-    if doses.relative_to:
-        _note(
-            console,
-            "Relative result.",
-            f"No CTDIvol is known, so doses are in mGy per {doses.relative_to}: multiply by the displayed "
-            "CTDIvol, or give it with --ctdivol-mgy.",
-        )
-
-
-def _print_risk(console: Console, result: ExamResult) -> None:
-    assert result.risk is not None
-    total = result.risk.total
-    console.print(
-        f"Lifetime risk of cancer from this exam (BEIR VII): about {1e5 * total.central_fraction:.2g} "
-        f"in 100 000, 95 % interval {1e5 * total.lower_fraction:.2g} to {1e5 * total.upper_fraction:.2g}; "
-        f"without it {1e5 * result.risk.baseline_fraction:.0f} in 100 000.",
-        highlight=False,
-    )
-
-
-def _note(console: Console, label: str, text: str) -> None:
-    console.print(f"[yellow]{label}[/yellow] {escape(text)}", highlight=False)
+def person_line(person: Person) -> str:
+    """Return what is known of the person, and what is not."""
+    words = [{"F": "female", "M": "male"}.get(person.sex, "sex unknown")]
+    words.append("age unknown" if person.age_y is None else f"{person.age_y:.3g} years")
+    words.append("height unknown" if person.height_cm is None else f"{person.height_cm:.0f} cm")
+    words.append("weight unknown" if person.weight_kg is None else f"{person.weight_kg:.0f} kg")
+    return ", ".join(words)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from omnidose.validation import Context, Row, State, Suite, reference_dir, run
@@ -32,32 +33,43 @@ def validate(
         reference=reference_dir(),
         progress=lambda text: err.print(f"[dim]{text}[/dim]", highlight=False),
     )
-    results: list[tuple[Suite, Row]] = list(run(names or [], context))
+    results: list[tuple[Suite, Row]] = []
+    out = Console(highlight=False)
+    heading = ""
+    for suite, row in run(names or [], context):
+        results.append((suite, row))
+        if as_json:
+            continue
+        claim = f"{suite.name}.{row.claim}"
+        if claim != heading:
+            heading = claim
+            out.print(f"\n[bold]{claim}[/bold] {escape(_promise(suite, row.claim))}")
+        out.print(_lines(row))  # as they come: the long comparisons take hours
     if as_json:
         records: list[dict[str, Any]] = [{"suite": suite.name, **row.to_json()} for suite, row in results]
         print(json.dumps({"rows": records}, indent=1))
     else:
-        _print_table(results)
+        counts = {state: sum(row.state is state for _suite, row in results) for state in State}
+        out.print("\n" + ", ".join(f"{count} {state.value}" for state, count in counts.items() if count))
     if any(row.state is State.FAILED for _suite, row in results):
         raise typer.Exit(1)
 
 
-def _print_table(results: list[tuple[Suite, Row]]) -> None:
-    table = Table(show_lines=False, pad_edge=False)
-    for title in ("claim", "what", "ours", "theirs", "unit", "tolerance", "state", "note"):
-        table.add_column(title, overflow="fold")
-    for suite, row in results:
-        table.add_row(
-            f"{suite.name}.{row.claim}",
-            row.name,
-            _text(row.ours),
-            _text(row.reference),
-            row.unit,
-            row.tolerance,
-            f"[{_STYLE[row.state]}]{row.state.value}[/]",
-            row.note,
-        )
-    console = Console()
-    console.print(table)
-    counts = {state: sum(row.state is state for _s, row in results) for state in State}
-    console.print(", ".join(f"{count} {state.value}" for state, count in counts.items() if count))
+def _promise(suite: Suite, name: str) -> str:
+    return next((claim.text for claim in suite.claims if claim.name == name), "")
+
+
+def _lines(row: Row) -> Table:
+    """Return a row as its state beside a few lines: what, ours against theirs, remarks."""
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(width=max(len(state.value) for state in State), no_wrap=True)
+    grid.add_column(overflow="fold")
+    words = []
+    if row.ours is not None:
+        words.append(f"{row.name}: {_text(row.ours)} {row.unit}".rstrip())
+        words.append(f"[dim]against {escape(_text(row.reference))}; {escape(row.tolerance)}[/dim]")
+        words[0] = escape(words[0])
+    if row.note:
+        words.append(f"[dim]{escape(row.note)}[/dim]")
+    grid.add_row(f"[{_STYLE[row.state]}]{row.state.value}[/]", "\n".join(words))
+    return grid
