@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from omnidose.exams.validation_bad_input import check_bad_input
 from omnidose.exams.validation_install import check_install
 from omnidose.exams.validation_marker import check_marker
+from omnidose.exams.validation_patients import SERIES, check_chest, check_head, check_speed
 from omnidose.validation import Claim, Context, Row, Suite
 
 
@@ -21,11 +22,26 @@ SUITE = Suite(
     name="exams",
     title="The whole job: omnidose estimate",
     claims=(
-        Claim(name="chest", text="Real chest CT (138 slices): standard error <= 1 % for lungs, heart, liver"),
-        Claim(name="head", text="Real tilted head CT: standard error <= 1 % for brain, <= 5 % for the lens"),
+        Claim(
+            name="chest",
+            text="Real chest CT (138 slices): standard error <= 1 % for lungs, heart, liver",
+            check=check_chest,
+            needs_reference=SERIES["chest"],
+            only_full=True,
+        ),
+        Claim(
+            name="head",
+            text="Real tilted head CT: standard error <= 1 % for brain, <= 5 % for the lens",
+            check=check_head,
+            needs_reference=SERIES["head"],
+            only_full=True,
+        ),
         Claim(
             name="speed",
             text="Whole job <= 90 s on two cores when warm, segmentation included (figure by make bench)",
+            check=check_speed,
+            needs_reference="dicom",
+            only_full=True,
         ),
         Claim(
             name="segmentation",

@@ -184,7 +184,10 @@ def memory_row(context: Context) -> Row:
 
 
 def peak_memory_gb(arguments: list[str]) -> tuple[int, float]:
-    """Run the command line in a process of its own; return its exit code and largest resident set (GB)."""
+    """Run the command line in a process of its own; return its exit code and largest resident set (GB).
+
+    The figure is an upper bound: Linux counts what this process held when it started the other.
+    """
     process = subprocess.Popen(
         [sys.executable, "-c", _COMMAND, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
