@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
+
 from omnidose.transport import iodine_sphere, tg195
 from omnidose.transport.engine import simulate
 from omnidose.transport.scene import Box, Scene
@@ -180,6 +182,26 @@ def check_balance(context: Context) -> Iterator[Row]:
         )
 
 
+def check_errors(context: Context) -> Iterator[Row]:
+    """Stated standard errors against the spread of independent runs: nine small volumes of case 2."""
+    seeds = 160 if context.full else 40
+    runs = [tg195.run_case2("120 kVp", 0.0, histories=4e4, seed=1000 + k) for k in range(seeds)]
+    columns = [runs[0].index(f"VOI {number}") for number in tg195.VOI_CENTRES_CM]
+    means = np.array([run.energy_kev[columns] for run in runs])
+    stated = np.array([run.std_kev[columns] ** 2 for run in runs]).mean(axis=0)
+    ratios = means.var(axis=0, ddof=1) / stated
+    yield within(
+        f"variance of {seeds} runs / stated variance, mean of nine volumes",
+        float(ratios.mean()),
+        1.0,
+        unit="1",
+        source="statistics",
+        bounds=(0.75, 1.35),
+        note=f"single volumes {ratios.min():.2f} to {ratios.max():.2f}; the mean of nine is known to "
+        f"{math.sqrt(2 / (seeds - 1) / ratios.size):.2f}",
+    )
+
+
 def check_iodine(context: Context) -> Iterator[Row]:
     """Fluorescence escape from a small sphere, against an integral without random numbers."""
     for energy_kev in (40.0, 60.0):
@@ -225,6 +247,11 @@ SUITE = Suite(
                 "agrees within 3 sigma"
             ),
             check=check_balance,
+        ),
+        Claim(
+            name="errors",
+            text="Stated errors are honest: variance of repeated runs over the stated one in 0.75 to 1.35",
+            check=check_errors,
         ),
         Claim(
             name="iodine-sphere",
