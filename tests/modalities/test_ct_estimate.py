@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from omnidose.anatomy.body import BodyModel, Organ, Origin
+from omnidose.dosimetry.anatomy_uncertainty import COMPLETION_STD_REL, anatomy_components
 from omnidose.dosimetry.results import ExposureResult
 from omnidose.modalities.ct import MODALITY
 from omnidose.modalities.ct.checks import plausibility_warnings
-from omnidose.modalities.ct.estimate import anatomy_components, is_head, named_quantities, precise_keys
+from omnidose.modalities.ct.estimate import is_head, named_quantities, precise_keys
 from omnidose.modalities.ct.exposure import CtScan
 from omnidose.modalities.ct.ssde import water_equivalent_diameter_cm
 from omnidose.transport import _jit  # first: its kernels are cached where the environment says at import
@@ -107,7 +108,7 @@ def test_completion_adds_to_the_uncertainty(
     body = replace(torso, completed=np.zeros(torso.grid.shape_zyx, dtype=bool))
     components = {c.key: c for c in anatomy_components(body, replace(doses, completion_share=share))}
     std = components["phantom:test torso"].std_rel
-    assert np.asarray(std) == pytest.approx(0.5 * share)
+    assert np.asarray(std) == pytest.approx(COMPLETION_STD_REL * share)
     assert "phantom:test torso" not in {c.key for c in anatomy_components(torso, doses)}
 
 

@@ -51,7 +51,7 @@ def regions_of(body: BodyModel) -> tuple[Region, ...]:
     """
     return tuple(
         Region(key=part.key, voxels=part.voxels, weights=part.weights, medium=_medium(body, part.response))
-        for part in _parts(body)
+        for part in parts_of(body)
     )
 
 
@@ -87,7 +87,7 @@ def organ_doses(
     leaves = _leaves(tally, body)
     if not leaves:
         raise InputError("the body has no organ: there is no organ dose", where=body.name)
-    rows = _rows([leaf.key for leaf in leaves], skeletal_sites)
+    rows = rows_of([leaf.key for leaf in leaves], skeletal_sites)
     columns = [tally.index(leaf.key) for leaf in leaves]
     mass = tally.mass_g[columns]
     scale = MGY_PER_KEV_G * normalisation.particles / mass
@@ -107,7 +107,7 @@ def organ_doses(
 
     origins = [max((leaves[p].origin for p in parts), key=_ORIGINS.index) for _key, parts in rows]
     return OrganDoses(
-        organs=tuple(key for key, _parts in rows),
+        organs=tuple(key for key, parts_of in rows),
         dose_mgy=total[:, None],
         covariance_mgy2=matrix @ covariance @ matrix.T,
         mass_g=np.array([mass[parts].sum() for _key, parts in rows]),
@@ -156,7 +156,7 @@ def with_histograms(doses: OrganDoses, dose: DoseMap, body: BodyModel, *, bins: 
     array = dose.volume.array
     flat = array.ravel()
     histograms, hot = {}, {}
-    for part in _parts(body):
+    for part in parts_of(body):
         if part.key not in doses.organs or part.response or part.weights is not None:
             continue
         histograms[part.key] = dvh.cumulative_histogram(flat[part.voxels], bins=bins)
@@ -175,7 +175,7 @@ class _Leaf:
     imaged_fraction: float
 
 
-def _parts(body: BodyModel) -> list[BodyRegion]:
+def parts_of(body: BodyModel) -> list[BodyRegion]:
     """Return organs and regions alike, organs first; regions replace organs of the same name."""
     gone = set(body.absent) | {region.key for region in body.regions}
     flat = body.labels.ravel()
@@ -222,7 +222,7 @@ def _medium(body: BodyModel, response: str) -> Material | FluenceResponse | None
 
 def _leaves(tally: Tally, body: BodyModel) -> list[_Leaf]:
     out = []
-    for part in _parts(body):
+    for part in parts_of(body):
         if tally.mass_g[tally.index(part.key)] > 0:
             out.append(
                 _Leaf(
@@ -236,7 +236,7 @@ def _leaves(tally: Tally, body: BodyModel) -> list[_Leaf]:
     return out
 
 
-def _rows(leaves: list[str], skeletal_sites: bool) -> list[tuple[str, list[int]]]:
+def rows_of(leaves: list[str], skeletal_sites: bool) -> list[tuple[str, list[int]]]:
     """Return (key, indices of the leaves it is the mean of): leaves first, then combined organs."""
     rows = [(key, [i]) for i, key in enumerate(leaves) if "/" not in key or skeletal_sites]
     for target in dict.fromkeys(key.split("/")[0] for key in leaves if "/" in key):

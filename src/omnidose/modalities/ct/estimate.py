@@ -10,15 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from omnidose import data
-from omnidose.anatomy.body import BodyModel, Origin
+from omnidose.anatomy.body import BodyModel
 from omnidose.dosimetry.results import (
-    Distribution,
     DoseMap,
     ExposureResult,
     Figure,
     Normalisation,
-    OrganDoses,
-    UncertaintyComponent,
 )
 from omnidose.dosimetry.smoothing import Smoothing, smooth
 from omnidose.errors import OmnidoseError, RangeError
@@ -45,15 +42,6 @@ SMOOTHING_KEV = 60.0
 #: Organs that must reach the precision: at least this heavy and this far inside the direct beam.
 PRECISE_MASS_G = 100.0
 PRECISE_SHARE = 0.8
-#: Standard uncertainty of an organ's dose from its outline, by origin: (from 100 g on, smaller organs).
-OUTLINE_STD_REL = {
-    Origin.SEGMENTED: (0.02, 0.05),
-    Origin.ATLAS: (0.05, 0.15),
-    Origin.PHANTOM: (0.0, 0.0),
-    Origin.ABSENT: (0.0, 0.0),
-}
-#: Standard uncertainty of the share of a dose that rests on completed anatomy.
-COMPLETION_STD_REL = 0.5
 #: Packaged tables a CT estimate rests on.
 TABLES = ("photons", "tube_spectra", "ct_bowtie", "ssde_fit", "ct_nctdiw", "ct_geometry")
 
@@ -87,6 +75,7 @@ def estimate(
     GeometryError
         If the scan does not meet the body.
     """
+    from omnidose.dosimetry.anatomy_uncertainty import anatomy_components
     from omnidose.dosimetry.organ_doses import dose_map, organ_doses, regions_of, with_histograms
 
     if histories is None and precision is None:
@@ -113,8 +102,9 @@ def estimate(
     )
     _tell(progress, 1.0, "Collecting organ doses")
     doses = organ_doses(tally, body, norm)
-    doses = replace(doses, components=(*doses.components, *anatomy_components(body, doses)))
-    map_, smoothing = smooth(dose_map(tally, body, norm), body, energy_kev=SMOOTHING_KEV)
+    raw = dose_map(tally, body, norm)
+    doses = replace(doses, components=(*doses.components, *anatomy_components(body, doses, raw)))
+    map_, smoothing = smooth(raw, body, energy_kev=SMOOTHING_KEV)
     map_ = inside_body(map_, body)
     doses = with_histograms(doses, map_, body)
     diameter_cm = water_equivalent_diameter_cm(body)
@@ -175,45 +165,6 @@ def precise_keys(scan: CtScan, body: BodyModel, regions: Iterable[Region]) -> tu
         return tuple(heavy)
     met = [key for key, part in share.items() if key in known and part > 0]
     return (max(met, key=lambda key: mass_g[key] * share[key]),) if met else tuple(sorted(known))
-
-
-def anatomy_components(body: BodyModel, doses: OrganDoses) -> tuple[UncertaintyComponent, ...]:
-    """Return what outlines and completed anatomy add to the uncertainty, per organ.
-
-    The outlines' 2 to 15 % are targets that ``omnidose validate exams.segmentation`` measures; the
-    completion's 50 % follows from the 3 to 5 cm by which organs outside a scan were misplaced when a
-    chest scan was extended by a phantom, where scatter falls by a factor of e in about 7 cm.
-    """
-    found = []
-    large = doses.mass_g >= PRECISE_MASS_G
-    for origin in (Origin.SEGMENTED, Origin.ATLAS):
-        heavy, light = OUTLINE_STD_REL[origin]
-        own = np.array([item is origin for item in doses.origin])
-        if own.any():
-            std = np.where(own, np.where(large, heavy, light), 0.0)
-            found.append(
-                UncertaintyComponent(
-                    key=f"outline-{origin.value}:{body.name}",
-                    distribution=Distribution.NORMAL,
-                    std_rel=tuple(float(value) for value in std),
-                    text=f"outlines of {origin.value} organs",
-                )
-            )
-    if body.completed is not None:
-        share = np.where(
-            np.isfinite(doses.completion_share), doses.completion_share, 1 - doses.imaged_fraction
-        )
-        std = COMPLETION_STD_REL * np.clip(np.nan_to_num(share, nan=1.0), 0.0, 1.0)
-        if np.any(std > 0):
-            found.append(
-                UncertaintyComponent(
-                    key=f"phantom:{body.name}",
-                    distribution=Distribution.LOGNORMAL,
-                    std_rel=tuple(float(value) for value in std),
-                    text="share of the dose that rests on anatomy completed beyond the images",
-                )
-            )
-    return tuple(found)
 
 
 def named_quantities(
