@@ -22,6 +22,10 @@ def claim(name: str) -> Any:
     return next(c for c in SUITE.claims if c.name == name)
 
 
+def test_every_promise_has_a_check() -> None:
+    assert {c.name for c in SUITE.claims if c.check is None} <= {"segmentation"}
+
+
 def test_install_rows_pass() -> None:
     rows = list(run_claim(claim("install"), Context()))
     assert [row.state for row in rows] == [State.PASSED, State.PASSED]
