@@ -75,7 +75,8 @@ def cli_page() -> str:
     )
     lines.append(
         "Exit codes: 0 done (a relative result is also done), 1 a check failed (`validate`, `doctor`), 2 an "
-        "error that one sentence on stderr explains, 130 stopped with Ctrl-C.\n"
+        "error that one sentence on stderr explains, 3 something that nobody foresaw, 130 stopped with "
+        "Ctrl-C.\n"
     )
     for name, command in commands(root, "omnidose"):
         arguments = [p for p in command.params if p.param_type_name == "argument"]
@@ -100,6 +101,7 @@ def cli_page() -> str:
         ("OMNIDOSE_DATA_DIR", "folder of imported phantoms, instead of the platform's user data folder"),
         ("OMNIDOSE_CACHE_DIR", "folder of compiled kernels and computed CTDI, may be deleted at any time"),
         ("OMNIDOSE_REFERENCE_DIR", "folder of published reference files for `omnidose validate`"),
+        ("OMNIDOSE_DEBUG", "1: errors that nobody foresaw keep their traceback"),
         ("NUMBA_NUM_THREADS", "threads of the photon engine; results do not depend on it"),
     ):
         lines.append(f"| `{variable}` | {text} |")
