@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-APT_PACKAGES := libgomp1
+# threads of the photon engine; venv, which Debian takes out of Python
+APT_PACKAGES := libgomp1 python3-venv
 
 .PHONY: venv system demo test lint docs bench clean
 
@@ -31,6 +32,7 @@ lint: venv  ## Python files only: ruff would also rewrite code blocks in Markdow
 test: lint  ## everything CI checks
 	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 	$(BIN)/omnidose validate
+	@git ls-files --others --exclude-standard src tests docs data-sources benchmarks 2>/dev/null | sed 's/^/not in git, others will miss it: /'
 
 docs: venv
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
