@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 from omnidose.anatomy.body import BodyModel
 from omnidose.anatomy.organs import organs as vocabulary
 from omnidose.anatomy.stylised import (
+    COLUMNS,
     fit_dimensions,
     make_phantom,
     media,
     reference_dimensions,
     stylised_to_hu,
 )
+from omnidose.anatomy.stylised.shapes import body_parts
 from omnidose.data import load
 from omnidose.errors import InputError, RangeError
 
@@ -137,10 +139,11 @@ def test_every_labelled_voxel_is_inside_the_body(adult: BodyModel) -> None:
     sex=st.sampled_from(["M", "F"]),
     height=st.floats(140, 205),
     bmi=st.floats(17, 45),
+    head=st.sampled_from(["1987", "1996"]),
 )
-def test_dimensions_meet_height_and_weight(sex: str, height: float, bmi: float) -> None:
+def test_dimensions_meet_height_and_weight(sex: str, height: float, bmi: float, head: str) -> None:
     weight = bmi * (height / 100) ** 2
-    d = fit_dimensions(sex, height_cm=height, weight_kg=weight)
+    d = fit_dimensions(sex, height_cm=height, weight_kg=weight, head=head)
     assert d.height_cm == pytest.approx(height, rel=1e-6)
     assert d.mass_kg == pytest.approx(weight, rel=1e-3)
     assert d.across <= d.along + 1e-9  # obesity is fat around the organs, not larger organs
@@ -201,6 +204,7 @@ def test_the_same_call_gives_the_same_voxels() -> None:
         ({"sex": "X"}, InputError),
         ({"sex": "M", "arms": "sideways"}, InputError),
         ({"sex": "M", "voxel_mm": 0.1}, InputError),
+        ({"sex": "M", "head": "1990"}, InputError),
         ({"sex": "M", "age_y": -1.0}, RangeError),
         ({"sex": "M", "height_cm": 60.0}, RangeError),
         ({"sex": "M", "weight_kg": 9.0}, RangeError),
@@ -230,3 +234,95 @@ def test_ct_like_bodies_have_fat_and_an_airway() -> None:
     assert masses["adipose-tissue"] > 5000
     airway = float(body.mask("air-in-body").sum()) * body.grid.voxel_volume_cm3
     assert 25 < airway < 60
+
+
+#: Age column -> height (cm), volume of head and neck (cm3), 1987 and 1996: from the published dimensions.
+HEADS = {
+    "newborn": ((51.5, 965), (51.0, 832)),
+    "y1": ((75.0, 2409), (74.4, 2073)),
+    "y5": ((109.0, 3673), (109.1, 3172)),
+    "y10": ((138.6, 4297), (139.8, 3813)),
+    "y15": ((164.1, 4923), (168.1, 4696)),
+    "adult": ((174.0, 5433), (178.6, 5247)),
+}
+
+
+@pytest.mark.parametrize("column", list(HEADS))
+def test_both_heads_have_the_published_height_and_volume(column: str) -> None:
+    for head, (height_cm, head_cm3) in zip(("1987", "1996"), HEADS[column], strict=True):
+        d = reference_dimensions("M", COLUMNS[column], head=head)
+        assert d.height_cm == pytest.approx(height_cm, abs=0.06)
+        assert d.head_cm3 == pytest.approx(head_cm3, rel=1e-3)
+
+
+@pytest.fixture(scope="module", params=["adult", "y5"])
+def with_neck(request: pytest.FixtureRequest) -> BodyModel:
+    adult = request.param == "adult"
+    return make_phantom("M", age_y=None if adult else 5.0, voxel_mm=4.0 if adult else 2.5, head="1996")
+
+
+def z_mm(body: BodyModel, key: str) -> tuple[float, float]:
+    """Return lowest and highest layer of an organ."""
+    layers = body.grid.axis_mm(2)[np.flatnonzero(body.mask(key).any(axis=(1, 2)))]
+    return float(layers[0]), float(layers[-1])
+
+
+def test_the_neck_holds_thyroid_and_spine_and_no_jaw(with_neck: BodyModel) -> None:
+    body = with_neck
+    d = reference_dimensions("M", body.person.age_y, head="1996")
+    z, step = body.grid.axis_mm(2), body.grid.spacing_mm[2]
+    above = body.material_index[z > 10 * d["trunk_c"]] > 0
+    assert above.sum() * body.grid.voxel_volume_cm3 == pytest.approx(d.head_cm3, rel=0.02)
+    neck = (z > 10 * d["trunk_c"]) & (z < 10 * d.head_base_cm)
+    width = (body.material_index[neck] > 0).any(axis=1).sum(axis=1) * step
+    assert width == pytest.approx(20 * d["neck_r"], abs=step)
+    assert z_mm(body, "mandible")[0] == pytest.approx(10 * d.head_base_cm, abs=step)
+    # From the trunk to the skull without a gap.
+    assert z_mm(body, "cervical-spine")[0] - z_mm(body, "thoracic-spine")[1] == pytest.approx(step)
+    k, j, i = np.argwhere(body.mask("cervical-spine")).T
+    middle = int(np.median(j)), int(np.median(i))
+    top = k[(j == middle[0]) & (i == middle[1])].max()
+    assert body.mask("cranium")[(top + 1, *middle)]
+    assert abs(z_mm(body, "thyroid")[0] - 10 * d["trunk_c"]) <= step
+    assert not body.labels[body.material_index == 0].any()
+    plain = make_phantom("M", age_y=body.person.age_y, voxel_mm=step).organ_mass_g
+    for key in ("thyroid", "brain", "left-eye"):
+        assert body.organ_mass_g[key] == pytest.approx(plain[key], rel=0.02), key
+
+
+@pytest.mark.parametrize("column", list(HEADS))
+def test_neck_and_underside_of_the_head_are_covered_by_skin(column: str) -> None:
+    d = reference_dimensions("M", COLUMNS[column], head="1996")
+    head = body_parts(d, "down")[3]
+    line = np.arange(-10.5, 10.5, 0.01)
+    x, y = line[None, None, :], line[None, :, None]
+
+    def areas_cm2(z_cm: float) -> tuple[float, float]:
+        z = np.full((1, 1, 1), z_cm)
+        outside = head.outside(x, y, z)
+        return float(outside.sum()) * 1e-4, float((outside & ~head.inside_skin(x, y, z)).sum()) * 1e-4
+
+    r, t = d["neck_r"], d["skin"]
+    neck, inner = np.pi * r**2, np.pi * (r - t) ** 2
+    total, skin = areas_cm2(d["trunk_c"] + 0.5 * d["neck_h"])
+    assert total == pytest.approx(neck, rel=0.01)
+    assert skin == pytest.approx(neck - inner, rel=0.02)
+    total, skin = areas_cm2(d.head_base_cm + 0.5 * t)
+    assert total == pytest.approx(np.pi * d["head_a"] * d["head_b"], rel=0.01)
+    assert skin == pytest.approx(total - inner, rel=0.01)
+
+
+def test_a_ct_like_body_has_the_thyroid_at_the_lungs_tips_and_round_the_trachea() -> None:
+    body = make_phantom("F", ct_like=True, arms="up", voxel_mm=4.0)
+    assert "1996" in body.name
+    assert "1996" not in make_phantom("F", voxel_mm=8.0).name
+    low, high = z_mm(body, "thyroid")
+    # ICRP Publication 110: 8 to 15 mm below and 34 to 40 mm above the lungs' tips.
+    apex = z_mm(body, "left-lung")[1]
+    assert 4 <= apex - low <= 18
+    assert 26 <= high - apex <= 42
+    axis = body.grid.axis_mm(1)
+    layers = slice(*(int(np.searchsorted(body.grid.axis_mm(2), v)) for v in (low, high)))
+    y = [axis[np.argwhere(body.mask(key)[layers])[:, 1]].mean() for key in ("thyroid", "air-in-body")]
+    assert 0 < y[1] - y[0] < 25  # in front of the trachea
+    assert z_mm(body, "air-in-body")[1] > z_mm(body, "mandible")[0]

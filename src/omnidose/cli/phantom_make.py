@@ -28,6 +28,10 @@ def make(
     voxel_mm: Annotated[float, typer.Option(help="Voxel edge, mm.")] = 3.0,
     arms: Annotated[str, typer.Option(help="down or up.")] = "down",
     ct_like: Annotated[bool, typer.Option(help="With subcutaneous fat and trachea.")] = False,
+    head: Annotated[
+        str | None,
+        typer.Option(help="1987 (no neck) or 1996 (neck); default: 1996 if --ct-like, else 1987."),
+    ] = None,
     kv: Annotated[float, typer.Option(help="Tube voltage of the synthetic CT numbers, kV.")] = 120.0,
     noise_hu: Annotated[float, typer.Option(help="Noise of the synthetic CT numbers, HU.")] = 0.0,
 ) -> None:
@@ -46,6 +50,7 @@ def make(
         voxel_mm=voxel_mm,
         arms=arms,
         ct_like=ct_like,
+        head=head,
     )
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -73,7 +73,7 @@ def _bone(
 
 
 def _head_bones(d: Dimensions) -> list[Shape]:
-    zc = d["trunk_c"] + d["head_h"]
+    zc = d.brain_z_cm
     a, b, c, t = d["brain_a"], d["brain_b"], d["brain_c"], d["cranium_t"]
 
     def shell(x: Array, y: Array, z: Array) -> Any:
@@ -82,7 +82,7 @@ def _head_bones(d: Dimensions) -> list[Shape]:
         return (inner > 1) & (outer <= 1)
 
     fa, fb, ft = d["face_a"], d["face_b"], d["face_t"]
-    base, top = d["trunk_c"], zc + 1.68 * c / 5.75
+    base, top = d.head_base_cm, zc + 1.68 * c / 5.75
     split = base + MANDIBLE_SHARE * (top - base)
 
     def face(low: float, high: float) -> Inside:
@@ -107,6 +107,26 @@ def _spine(key: str, low: float, high: float, scale: tuple[float, float, float])
     return _bone(key, inside, (-2.0, 3.0, low), (2.0, 8.0, high), scale)
 
 
+def _neck_spine(d: Dimensions) -> Shape:
+    """Return the spine above the trunk.
+
+    With the neck of 1996 it stands as far back as the neck's skin allows and reaches the skull (our rule: the
+    published values were not found).
+    """
+    fx, fy, fz = d.factors
+    if not d.has_neck:
+        return _spine("cervical-spine", 70.0, 78.5, (fx * d.along, fy * d.along, fz * d.along))
+    a, b, low, zc = 2.0 * fx, 2.5 * fy, d["trunk_c"], d.brain_z_cm
+    y0 = d["neck_r"] - d["skin"] / d.along - b
+    skull = tuple(d[f"brain_{axis}"] + d["cranium_t"] for axis in "abc")
+
+    def inside(x: Array, y: Array, z: Array) -> Any:
+        below = (x / skull[0]) ** 2 + (y / skull[1]) ** 2 + ((z - zc) / skull[2]) ** 2 > 1
+        return ((x / a) ** 2 + ((y - y0) / b) ** 2 <= 1) & (z > low) & (z <= zc) & below
+
+    return _bone("cervical-spine", inside, (-a, y0 - b, low), (a, y0 + b, zc), head_scale(d))
+
+
 def _ribs(x: Array, y: Array, z: Array) -> Any:
     ring = ((x / 17) ** 2 + (y / 9.8) ** 2 <= 1) & ((x / 16.5) ** 2 + (y / 9.3) ** 2 >= 1)
     return ring & (np.floor((z - 35.1) / 1.4) % 2 == 0) & (z >= 35.1) & (z < 67.3)
@@ -129,11 +149,10 @@ def _pelvis(x: Array, y: Array, z: Array) -> Any:
 
 def _trunk_bones(d: Dimensions) -> list[Shape]:
     s = by_rule(d)
-    head = (d.factors[0] * d.along, d.factors[1] * d.along, s[2])
     return [
         _spine("lumbar-spine", 22.0, LUMBAR_TOP_CM, s),
         _spine("thoracic-spine", LUMBAR_TOP_CM, 70.0, s),
-        _spine("cervical-spine", 70.0, 78.5, head),
+        _neck_spine(d),
         _bone("ribs", _ribs, (-17.0, -9.8, 35.1), (17.0, 9.8, 67.3), s),
         _bone("scapulae", _scapulae, (-19.0, 0.0, 50.9), (19.0, 9.8, 67.3), s),
         _bone("clavicles", _clavicles, (-16.0, -10.0, 67.4), (16.0, 0.0, 69.1), s),

@@ -16,6 +16,8 @@ from omnidose.physics.materials import Material
 #: Column of ``stylised_dimensions`` -> age in years. The adult column stands at 20 years.
 COLUMNS = {"newborn": 0.0, "y1": 1.0, "y5": 5.0, "y10": 10.0, "y15": 15.0, "adult": 20.0}
 SEXES = ("M", "F", "hermaphrodite")
+#: The two published heads: of 1987 without a neck (masses, absorbed fractions), and of 1996 with one.
+HEADS = ("1987", "1996")
 SOFT_G_CM3, SKELETON_G_CM3, LUNG_G_CM3, FAT_G_CM3 = 1.04, 1.40, 0.296, 0.95
 #: Newborn skeleton; the 1-year value and above is 1.40 (linear between).
 NEWBORN_SKELETON_G_CM3 = 1.22
@@ -38,6 +40,8 @@ class Dimensions:
         Scale of trunk and legs along x and y.
     fat_cm
         Layer of adipose tissue added around the scaled trunk and legs.
+    head
+        ``1987``: an elliptic head on the trunk; ``1996``: a round neck below a shorter head.
     """
 
     sex: str
@@ -46,6 +50,7 @@ class Dimensions:
     along: float = 1.0
     across: float = 1.0
     fat_cm: float = 0.0
+    head: str = "1987"
 
     def __getitem__(self, name: str) -> float:
         return self.values[name]
@@ -56,9 +61,35 @@ class Dimensions:
         return self["trunk_a"] / 20.0, self["trunk_b"] / 10.0, self["trunk_c"] / 70.0
 
     @property
+    def has_neck(self) -> bool:
+        """Whether the head is that of 1996."""
+        return self.head == "1996"
+
+    @property
+    def head_base_cm(self) -> float:
+        """Height of the lower side of the head above the trunk's base, before scaling."""
+        return self["trunk_c"] + (self["neck_h"] if self.has_neck else 0.0)
+
+    @property
+    def brain_z_cm(self) -> float:
+        """Height of the brain's centre, where the head's column ends and its dome begins, before scaling."""
+        return self.head_base_cm + self["neck_head_h" if self.has_neck else "head_h"]
+
+    @property
+    def thyroid_y_cm(self) -> float:
+        """Axis of thyroid and upper trachea, before scaling.
+
+        With the neck: as far to the front as the neck's skin allows (our rule; the published value of 1996
+        was not found).
+        """
+        if self.has_neck:
+            return -(self["neck_r"] - self["skin"] / self.along - self["thyroid_out"])
+        return -4.0 * self["head_b"] / 10.0
+
+    @property
     def height_cm(self) -> float:
         """Body height after scaling."""
-        return self.along * (self["trunk_c"] + self["head_h"] + self["head_top"] + self["leg_cl"])
+        return self.along * (self.brain_z_cm + self["head_top"] + self["leg_cl"])
 
     @property
     def skeleton_g_cm3(self) -> float:
@@ -70,12 +101,19 @@ class Dimensions:
     def mass_kg(self) -> float:
         """Body mass from closed forms (arms down, without breasts and genitalia)."""
         s, z = self.across, self.along
-        head = math.pi * self["head_a"] * self["head_b"] * (self["head_h"] + 2 / 3 * self["head_top"]) * z**3
+        head = self.head_cm3 * z**3
         lean = self._exterior_cm3(0.0)
         lungs, bones = (float(np.interp(self.age_y, list(COLUMNS.values()), v)) for v in _TISSUES)
         inner = (LUNG_G_CM3 - SOFT_G_CM3) * lungs + (self.skeleton_g_cm3 - SOFT_G_CM3) * bones
         fat = self._exterior_cm3(self.fat_cm) - lean
         return (SOFT_G_CM3 * (head + lean) + inner * s * s * z + FAT_G_CM3 * fat) / 1000.0
+
+    @property
+    def head_cm3(self) -> float:
+        """Volume of the head, with its neck if it has one, before scaling."""
+        column = self.brain_z_cm - self.head_base_cm + 2 / 3 * self["head_top"]
+        neck = self["neck_r"] ** 2 * (self.head_base_cm - self["trunk_c"])
+        return math.pi * (self["head_a"] * self["head_b"] * column + neck)
 
     def _exterior_cm3(self, fat_cm: float) -> float:
         """Volume of trunk and legs with a layer of fat."""
@@ -99,7 +137,7 @@ def _table() -> dict[str, PchipInterpolator]:
     return {str(name): PchipInterpolator(ages, row) for name, row in zip(table["name"], rows, strict=True)}
 
 
-def reference_dimensions(sex: str, age_y: float | None = None) -> Dimensions:
+def reference_dimensions(sex: str, age_y: float | None = None, *, head: str = "1987") -> Dimensions:
     """Return the unscaled dimensions of a sex and age.
 
     Parameters
@@ -109,7 +147,11 @@ def reference_dimensions(sex: str, age_y: float | None = None) -> Dimensions:
     age_y
         Age in years; None means adult. Between the six published ages every length is interpolated
         (PCHIP). The adult female has the 15-year phantom's body, as in the original family.
+    head
+        ``1987`` or ``1996`` (with a neck).
     """
+    if head not in HEADS:
+        raise InputError(f"no phantom with a head '{head}'", allowed=", ".join(HEADS))
     if sex not in SEXES:
         raise InputError(f"no phantom for sex '{sex}'", allowed=", ".join(SEXES), todo="give --sex M or F")
     age = 20.0 if age_y is None else float(age_y)
@@ -117,7 +159,7 @@ def reference_dimensions(sex: str, age_y: float | None = None) -> Dimensions:
         raise RangeError(f"no phantom for an age of {age:g} years", allowed="0 to 130 years")
     column = min(age, 15.0 if sex == "F" else 20.0)
     values = {name: float(curve(column)) for name, curve in _table().items()}
-    return Dimensions(sex=sex, age_y=column, values=values)
+    return Dimensions(sex=sex, age_y=column, values=values, head=head)
 
 
 def fit_dimensions(
@@ -127,6 +169,7 @@ def fit_dimensions(
     height_cm: float | None = None,
     weight_kg: float | None = None,
     fat_cm: float = 0.0,
+    head: str = "1987",
 ) -> Dimensions:
     """Scale the phantom of a sex and age to a height and weight.
 
@@ -136,6 +179,8 @@ def fit_dimensions(
         None keeps the phantom's own height, or its own build at the given height.
     fat_cm
         Least thickness of the adipose layer around trunk and legs.
+    head
+        ``1987`` or ``1996`` (with a neck, which the height includes).
 
     Notes
     -----
@@ -144,7 +189,7 @@ def fit_dimensions(
     heavier person gets the layer of adipose tissue around them that makes up the mass: organs do not
     grow with obesity.
     """
-    plain = reference_dimensions(sex, age_y)
+    plain = reference_dimensions(sex, age_y, head=head)
     along = 1.0 if height_cm is None else height_cm / plain.height_cm
     if not 0.7 <= along <= 1.35:
         raise RangeError(

@@ -10,9 +10,10 @@ import numpy.typing as npt
 from omnidose.anatomy.body import BodyModel, BodyRegion, Organ, Origin, Person
 from omnidose.anatomy.stylised.bones import bones, head_scale
 from omnidose.anatomy.stylised.dimensions import Dimensions, fit_dimensions, media
+from omnidose.anatomy.stylised.head_organs import OWN_SHAPES, eye_centre_cm, eye_radius_cm
 from omnidose.anatomy.stylised.marrow import marrow_regions
 from omnidose.anatomy.stylised.shapes import Part, Shape, body_parts, ellipsoid, raised_arm_axis
-from omnidose.anatomy.stylised.soft_organs import OWN_SHAPES, eye_centre_cm, eye_radius_cm, organs
+from omnidose.anatomy.stylised.soft_organs import organs
 from omnidose.anatomy.stylised.voxelise import (
     Share,
     best_voxels,
@@ -63,6 +64,7 @@ def make_phantom(
     voxel_mm: float = 3.0,
     arms: str = "down",
     ct_like: bool = False,
+    head: str | None = None,
 ) -> BodyModel:
     """Make a stylised body of a given sex, age and size.
 
@@ -80,7 +82,10 @@ def make_phantom(
         ``down`` (arm bones at the sides of the trunk, as published) or ``up`` (our own shape).
     ct_like
         Add what a CT shows and the family lacks: at least 12 mm of subcutaneous fat around the trunk and
-        legs, and a trachea filled with air.
+        legs, and a trachea filled with air; the thyroid lies at the lungs' tips, as in ICRP Publication 110.
+    head
+        ``1987``, which sits on the trunk without a neck and belongs to the published masses, or ``1996``
+        with a neck. None: 1996 for ``ct_like``, else 1987.
 
     Returns
     -------
@@ -96,6 +101,7 @@ def make_phantom(
     References
     ----------
     Cristy and Eckerman (1987) ORNL/TM-8381/V1: geometry with the head without a neck ("1987").
+    Eckerman, Cristy and Ryman (1996), ORNL mathematical phantom series: head with a neck ("1996").
     """
     if arms not in ("down", "up"):
         raise InputError(f"arms '{arms}' are not known", allowed="down, up")
@@ -108,6 +114,7 @@ def make_phantom(
         height_cm=height_cm,
         weight_kg=weight_kg,
         fat_cm=1.2 if ct_like else 0.0,
+        head=head or ("1996" if ct_like else "1987"),
     )
     grid = _grid(d, voxel_mm, arms)
     canvas = _Canvas(
@@ -273,13 +280,15 @@ def _assemble(
 def _name(d: Dimensions, adult: bool, age_y: float | None) -> str:
     words = {"M": "male", "F": "female", "hermaphrodite": "hermaphrodite"}[d.sex]
     age = "adult" if adult else f"{age_y:g}-year"
-    return f"stylised {age} {words} (Cristy-Eckerman 1987)"
+    neck = ", head and neck of 1996" if d.has_neck else ""
+    return f"stylised {age} {words} (Cristy-Eckerman 1987{neck})"
 
 
 def _notes(d: Dimensions, keys: list[str], *, arms: str, adult: bool, ct_like: bool) -> tuple[str, ...]:
     own = ", ".join(key for key in OWN_SHAPES if key in keys)
+    head = "1996 head and neck" if d.has_neck else "1987 head (no neck)"
     notes = [
-        "geometry of the Cristy-Eckerman family with the 1987 head (no neck); positions of some organs and "
+        f"geometry of the Cristy-Eckerman family with the {head}; positions of some organs and "
         "the shape of heart, gall bladder and bones of children are unverified",
         f"shapes of our own, not of the published family: {own}",
         "sternum and sacrum are not drawn: their marrow is counted with ribs and pelvis",
@@ -290,9 +299,17 @@ def _notes(d: Dimensions, keys: list[str], *, arms: str, adult: bool, ct_like: b
         notes.append(
             "child phantom: UNVERIFIED (positions and some organs by the scaling rule; marrow by our rule)"
         )
+    if d.has_neck:
+        notes.append(
+            "dimensions of the neck from memory; thyroid and cervical spine are moved into it and the spine "
+            "goes on to the skull (our rule: the published places were not found)"
+        )
     if arms == "up":
         x, _base, _length = raised_arm_axis(d)
         notes.append(f"arms raised beside the head (our own shape, axis at {10 * x:.0f} mm)")
     if ct_like:
-        notes.append("with a trachea and subcutaneous fat, which the published family does not have")
+        notes.append(
+            "with a trachea and subcutaneous fat, which the published family does not have; thyroid lowered "
+            "to the lungs' tips, where ICRP Publication 110 has it"
+        )
     return tuple(notes)

@@ -121,13 +121,13 @@ def _trunk(d: Dimensions, arms: str) -> Part:
     a, b, c = trunk_semi_axes(d)
     t, f = d["skin"], d.fat_cm
     side = a + 1.0 if arms == "down" else ARMLESS_FRACTION * d["trunk_a"] * d.across + f
-    head_a, head_b = d["head_a"] * d.along, d["head_b"] * d.along
+    top_a, top_b = (d[name] * d.along for name in (("neck_r",) * 2 if d.has_neck else ("head_a", "head_b")))
 
     def outside(x: Array, y: Array, z: Array) -> Any:
         return _column(a, b, 0.0, c)(x, y, z) & (abs(x) <= side)
 
     def inside_skin(x: Array, y: Array, z: Array) -> Any:
-        below_head = (x / head_a) ** 2 + (y / head_b) ** 2 <= 1
+        below_head = (x / top_a) ** 2 + (y / top_b) ** 2 <= 1
         return _column(a - t, b - t, 0.0, c)(x, y, z) & (abs(x) <= side - t) & ((z <= c - t) | below_head)
 
     def lean(x: Array, y: Array, z: Array) -> Any:
@@ -158,18 +158,24 @@ def _leg(d: Dimensions, sign: int) -> Part:
 
 
 def _head(d: Dimensions) -> Part:
-    s, base, t = d.along, d["trunk_c"] * d.along, d["skin"]
-    a, b, h, top = d["head_a"] * s, d["head_b"] * s, d["head_h"] * s, d["head_top"] * s
+    """Return the head: an elliptic column with a dome, and the round neck of 1996 if it has one."""
+    s, t, trunk = d.along, d["skin"], d["trunk_c"] * d.along
+    base, zc = d.head_base_cm * s, d.brain_z_cm * s
+    a, b, r, top = (d[name] * s for name in ("head_a", "head_b", "neck_r", "head_top"))
 
     def head(thinner: float) -> Inside:
+        # The underside of the head around the neck is skin too.
+        under = base + thinner if d.has_neck else base
+
         def inside(x: Array, y: Array, z: Array) -> Any:
             across = (x / (a - thinner)) ** 2 + (y / (b - thinner)) ** 2
-            dome = np.maximum(z - base - h, 0.0) / (top - thinner)
-            return (across + dome**2 <= 1) & (z > base)
+            dome = np.maximum(z - zc, 0.0) / (top - thinner)
+            neck = (x**2 + y**2 <= (r - thinner) ** 2) & (z > trunk) & (z <= under)
+            return (across + dome**2 <= 1) & (z > under) | neck
 
         return inside
 
-    low, high = (-a, -b, base), (a, b, base + h + top)
+    low, high = (-a, -b, trunk), (a, b, zc + top)
     return Part(outside=head(0.0), inside_skin=head(t), lean=head(0.0), lower_cm=low, upper_cm=high)
 
 

@@ -1,7 +1,6 @@
-"""Organs of soft tissue, lungs, eyes: the equations of the family, and a few simple shapes of our own.
+"""Organs of soft tissue and lungs in the trunk: the equations of the family, and an own prostate.
 
-Own shapes (position and form are our choice, volumes after ICRP 89): eyes, salivary glands, oral mucosa,
-extrathoracic airways, prostate. They exist because effective dose and risk ask for these tissues.
+Position and form of the prostate are our choice, its volume is that of ICRP 89.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ import numpy as np
 
 from omnidose.anatomy.stylised.bones import by_rule, head_scale, trunk_scale
 from omnidose.anatomy.stylised.dimensions import Dimensions
+from omnidose.anatomy.stylised.head_organs import head_organs
 from omnidose.anatomy.stylised.shapes import (
     Array,
     Inside,
@@ -21,11 +21,6 @@ from omnidose.anatomy.stylised.shapes import (
     ellipsoid,
     within,
 )
-
-#: Own shapes, for the phantom's notes.
-OWN_SHAPES = ("left-eye", "right-eye", "salivary-glands", "oral-mucosa", "extrathoracic", "prostate")
-#: Eyeball radius (7.5 g each, ICRP 89) and eye height above the brain's centre (below it), adult, cm.
-EYE_R_CM, EYE_X_CM, EYE_BELOW_CM = 1.2, 3.2, 3.4
 
 
 def organs(d: Dimensions, *, airways: bool) -> list[tuple[Shape, tuple[float, float, float]]]:
@@ -37,82 +32,11 @@ def organs(d: Dimensions, *, airways: bool) -> list[tuple[Shape, tuple[float, fl
         Draw a trachea filled with air (not in the published family).
     """
     head, trunk, rule = head_scale(d), trunk_scale(d), by_rule(d)
-    found = [(shape, head) for shape in _head_organs(d, airways)]
+    found = [(shape, head) for shape in head_organs(d, airways=airways)]
     found += [(shape, trunk) for shape in _trunk_organs(d, airways)]
     found += [(shape, rule) for shape in _rule_organs()]
     found += [(shape, (1.0, 1.0, 1.0)) for shape in _breasts(d)]
     return found
-
-
-def eye_centre_cm(d: Dimensions, sign: int) -> tuple[float, float, float]:
-    """Return the centre of an eye, unscaled cm: 2 mm below the face's surface."""
-    f = d["head_a"] / 8.0
-    x = EYE_X_CM * f
-    front = -d["head_b"] * math.sqrt(1 - (x / d["head_a"]) ** 2)
-    z = d["trunk_c"] + d["head_h"] - EYE_BELOW_CM * d["brain_c"] / 5.75
-    return sign * x, front + 0.2 + eye_radius_cm(d), z
-
-
-def eye_radius_cm(d: Dimensions) -> float:
-    """Return the radius of an eyeball, unscaled cm."""
-    return EYE_R_CM * (0.7 + 0.3 * min(1.0, d.age_y / 10))
-
-
-def _head_organs(d: Dimensions, airways: bool) -> list[Shape]:
-    zc, c, f = d["trunk_c"] + d["head_h"], d["trunk_c"], d["head_a"] / 8.0
-    r = eye_radius_cm(d)
-    found = [
-        ellipsoid("brain", (0.0, 0.0, zc), (d["brain_a"], d["brain_b"], d["brain_c"])),
-        ellipsoid("right-eye", eye_centre_cm(d, -1), (r, r, r)),
-        ellipsoid("left-eye", eye_centre_cm(d, 1), (r, r, r)),
-        _thyroid(d),
-    ]
-    mouth = c + 0.42 * (zc - d["brain_c"] - c) + 1.2 * f
-    front = -d["face_b"] + d["face_t"]
-    half = (1.5 * f, 2.2 * f, 1.0 * f)
-    nose = (0.0, front + 2.4 * f, min(mouth + 3.4 * f, zc - d["brain_c"] - d["cranium_t"] - 1.1 * f))
-    found += [
-        ellipsoid("oral-mucosa", (0.0, front + 3.0 * f, mouth), (2.0 * f, 2.6 * f, 1.6 * f)),
-        ellipsoid("extrathoracic", nose, half),
-    ]
-    # Salivary glands: 85 g (adult, ICRP 89) as one ellipsoid of 41 cm3 on each side within the jaw.
-    for sign in (-1, 1):
-        place = (sign * 3.9 * f, -0.2 * f, mouth + 0.3 * f)
-        found.append(ellipsoid("salivary-glands", place, (1.5 * f, 2.2 * f, 2.96 * f)))
-    if airways:
-        found.append(_airway(0.0, -4.0 * d["head_b"] / 10, c, c + d["thyroid_h"], 0.8 * f))
-    return found
-
-
-def _airway(x: float, y: float, low: float, high: float, r: float) -> Shape:
-    def inside(px: Array, py: Array, pz: Array) -> Any:
-        return ((px - x) ** 2 + (py - y) ** 2 <= r * r) & (pz >= low) & (pz <= high)
-
-    return Shape(
-        key="air-in-body",
-        inside=inside,
-        lower_cm=(x - r, y - r, low),
-        upper_cm=(x + r, y + r, high),
-        medium="air",
-    )
-
-
-def _thyroid(d: Dimensions) -> Shape:
-    out, inner, h, c = d["thyroid_out"], d["thyroid_in"], d["thyroid_h"], d["trunk_c"]
-    y0 = -4.0 * d["head_b"] / 10.0
-
-    def inside(x: Array, y: Array, z: Array) -> Any:
-        v, t = y - y0, z - c
-        r2 = x**2 + v**2
-        tau = np.where(
-            t <= h / 4,
-            1 - 0.2929 * t / (h / 4),
-            0.7071 + 0.2929 * (t - h / 4) / (0.75 * h),
-        )
-        lobes = (v - abs(x)) ** 2 >= 2 * r2 * tau**2
-        return (r2 >= inner**2) & (r2 <= out**2) & (v <= 0) & (t >= 0) & (t <= h) & lobes
-
-    return Shape(key="thyroid", inside=inside, lower_cm=(-out, y0 - out, c), upper_cm=(out, y0, c + h))
 
 
 def _trunk_organs(d: Dimensions, airways: bool) -> list[Shape]:
@@ -175,7 +99,7 @@ def _slanted_airway(d: Dimensions) -> Shape:
     """Return the trachea from the larynx to the carina, filled with air (our shape)."""
     fx, fy, fz = d.factors
     low, high, r = 55.0 * fz, d["trunk_c"], 0.8 * fx
-    y_low, y_high = 0.6 * fy, -4.0 * d["head_b"] / 10.0
+    y_low, y_high = 0.6 * fy, d.thyroid_y_cm
 
     def inside(x: Array, y: Array, z: Array) -> Any:
         axis = y_low + (y_high - y_low) * (z - low) / (high - low)
