@@ -168,9 +168,15 @@ def test_validate_refuses_what_it_does_not_know(cli: Callable[..., Any]) -> None
     assert "exams.marker" in said.err
 
 
-def test_demo_writes_an_exam_of_nobody(cli: Callable[..., Any], tmp_path: Path) -> None:
+def test_demo_writes_an_exam_of_nobody(
+    cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     import pydicom
 
+    from omnidose.exams import demo
+
+    fine = demo.make_phantom
+    monkeypatch.setattr(demo, "make_phantom", lambda sex, **size: fine(sex, **(size | {"voxel_mm": 5.0})))
     (tmp_path / "demo" / "exam").mkdir(parents=True)
     (tmp_path / "demo" / "exam" / "old").write_text("an earlier demo", "utf-8")
     said = cli("demo", "--out", tmp_path / "demo", "--only-write")
