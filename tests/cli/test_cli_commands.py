@@ -35,13 +35,17 @@ def test_without_a_command_it_shows_the_way(cli: Callable[..., Any]) -> None:
 @pytest.mark.parametrize(
     ("error", "code", "sentence"),
     [
-        (InputError("no such thing", where="there"), 2, "Error. no such thing (in there).\n"),
-        (CancelledError("the job was stopped; nothing was written"), 130, "Stopped. The job was stopped;"),
-        (KeyboardInterrupt(), 130, "Stopped. The job was stopped; nothing was written.\n"),
-        (MemoryError(), 2, "Error. There is not enough memory"),
-        (OSError(errno.ENOSPC, "No space left on device"), 2, "Error. A disk is full; nothing was written."),
+        (InputError("no such thing", where="there"), 2, "Error: no such thing (in there).\n"),
+        (CancelledError("the job was stopped; nothing was written"), 130, "Stopped: the job was stopped;"),
+        (KeyboardInterrupt(), 130, "Stopped: the job was stopped; nothing was written.\n"),
+        (MemoryError(), 2, "Error: there is not enough memory"),
+        (
+            OSError(errno.ENOSPC, "No space left on device"),
+            2,
+            "Error: a disk is full, so nothing was written;",
+        ),
         (OSError(errno.EIO, "Input/output error", "/secret/name"), 3, "(OSError: Input/output error)"),
-        (ZeroDivisionError("Doe^Jane"), 3, "Something unexpected happened (ZeroDivisionError);"),
+        (ZeroDivisionError("Doe^Jane"), 3, "Error: something unexpected happened (ZeroDivisionError) and"),
     ],
 )
 def test_every_error_is_one_sentence(
@@ -92,7 +96,7 @@ def test_a_signal_stops_with_one_sentence(number: signal.Signals) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 130
-    assert done.stderr == "Stopped. The job was stopped; nothing was written.\n"
+    assert done.stderr == "Stopped: the job was stopped; nothing was written.\n"
 
 
 def test_doctor(cli: Callable[..., Any]) -> None:

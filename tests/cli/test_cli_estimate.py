@@ -256,7 +256,7 @@ def test_options_that_cannot_be(name: str, estimated: Any, cli: Callable[..., An
     assert said.code == 2
     assert said.out == ""
     line = said.err.strip().splitlines()[-1]
-    assert line.startswith("Error. ")
+    assert line.startswith("Error: ")
     assert word in line
     assert not (tmp_path / "out").exists()
 
@@ -267,7 +267,7 @@ def test_no_terminal_codes_and_no_traceback_for_a_missing_folder(
     said = cli("estimate", tmp_path / "nowhere", "--out", tmp_path / "out")
     assert said.code == 2
     assert said.err.count("\n") == 1
-    assert said.err.startswith("Error. ")
+    assert said.err.startswith("Error: ")
 
 
 def test_where_results_go_if_nobody_says() -> None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from omnidose.dicom.synthetic_ct import SyntheticStudy
 from omnidose.exams.bad_input import (
+    GRID,
     MOST_LETTERS,
+    Attempt,
     BadInput,
     Outcome,
     attempt,
     is_one_sentence,
     try_case,
+    write_trunk,
 )
 from omnidose.exams.bad_input_cases import CASES
 
@@ -74,6 +79,18 @@ def test_a_wrong_answer_is_a_fault(case: BadInput, outcome: Outcome, fault: str)
 def test_a_right_answer_is_none() -> None:
     assert Outcome(sentence="no kV; give --kv.").faults(CASE) == []
     assert Outcome(remarks=("x.", "no kV; give --kv."), results=("out/x",)).faults(GOES_ON) == []
+
+
+def test_many_patients_are_still_one_sentence(tmp_path: Path) -> None:
+    slab = replace(GRID, shape_zyx=(1, 48, 64))
+    for number in range(9):
+        who = SyntheticStudy(key=str(number), patient_id=f"P{number}", patient_name=f"Name^{number}")
+        write_trunk(tmp_path / "exam" / str(number), grid=slab, study=who)
+    sentence = attempt(Attempt(exam=tmp_path / "exam", out=tmp_path / "out"), tmp_path).sentence
+    assert is_one_sentence(sentence)
+    assert "9 patients" in sentence
+    assert "and 5 more" in sentence
+    assert "P3" not in sentence
 
 
 @pytest.mark.skipif(os.name != "posix", reason="rights of POSIX folders")

@@ -129,7 +129,7 @@ def test_a_mirrored_output_is_noticed(prone_feet_first: Path, tmp_path: Path) ->
 def test_a_real_ctrl_c(tmp_path: Path) -> None:
     seen = interrupt(tmp_path, stage="Finding organs")  # omnidose validate waits for the photons
     assert seen.exit_code == 130
-    assert seen.said.splitlines()[-1] == "Stopped. The job was stopped; nothing was written."
+    assert seen.said.splitlines()[-1] == "Stopped: the job was stopped; nothing was written."
     assert "Traceback" not in seen.said
     assert seen.leftovers == ()
     assert seen.stop_s < 10

@@ -75,27 +75,27 @@ def run() -> None:
     except (CancelledError, KeyboardInterrupt) as error:
         _stop(str(error) or STOPPED_SENTENCE)
     except OmnidoseError as error:
-        _say("[bold red]Error.[/bold red]", str(error))
+        _say("[bold red]Error:[/bold red]", str(error))
         sys.exit(INPUT)
     except MemoryError:
-        _say("[bold red]Error.[/bold red]", "There is not enough memory for this exam; nothing was written.")
+        _say("[bold red]Error:[/bold red]", "there is not enough memory for this exam; nothing was written.")
         sys.exit(INPUT)
     except Exception as error:  # whatever it is, a user gets a sentence, a developer the traceback on request
         if os.environ.get(DEBUG):
             raise
-        _say("[bold red]Error.[/bold red]", unexpected(error))
+        _say("[bold red]Error:[/bold red]", unexpected(error))
         sys.exit(INPUT if _is_disk_full(error) else UNEXPECTED)
 
 
 def unexpected(error: BaseException) -> str:
     """Return the sentence for an error that nobody foresaw; it never shows what a file contains."""
     if _is_disk_full(error):
-        return "A disk is full; nothing was written. Free some space, or set TMPDIR to a larger disk."
+        return "a disk is full, so nothing was written; free some space, or set TMPDIR to a larger disk."
     name = type(error).__name__
     reason = error.strerror if isinstance(error, OSError) and error.strerror else ""
     return (
-        f"Something unexpected happened ({name}{': ' + reason if reason else ''}); nothing was written. "
-        f"Run it again with {DEBUG}=1 to see where, and report what it shows."
+        f"something unexpected happened ({name}{': ' + reason if reason else ''}) and nothing was written; "
+        f"run it again with {DEBUG}=1 to see where, and report what it shows."
     )
 
 
@@ -108,7 +108,7 @@ def _say(label: str, sentence: str) -> None:
 
 
 def _stop(sentence: str) -> NoReturn:
-    _say("[yellow]Stopped.[/yellow]", sentence[0].upper() + sentence[1:].rstrip(".") + ".")
+    _say("[yellow]Stopped:[/yellow]", sentence.rstrip(".") + ".")
     sys.exit(STOPPED)
 
 

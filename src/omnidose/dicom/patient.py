@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _AGE_UNITS_Y = {"Y": 1.0, "M": 1.0 / 12.0, "W": 7.0 / 365.25, "D": 1.0 / 365.25}
 #: What is accepted for a person; outside it the value is a fault of the header or of the option.
+#: Patients whose files are counted in a message; the others are only numbered.
+MOST_LISTED = 4
 _LIMITS = {"age_y": (0.0, 120.0), "height_cm": (30.0, 250.0), "weight_kg": (0.3, 400.0)}
 
 
@@ -66,7 +68,10 @@ def _check_identities(inventory: Inventory) -> None:
         raise InputError("no readable DICOM object was found", todo="check the path, or copy the files again")
     if len(patients) == 1:
         return
-    counts = ", ".join(f"patient {n}: {p.files} files" for n, p in enumerate(patients, start=1))
+    counts = ", ".join(
+        f"patient {n}: {p.files} file{'' if p.files == 1 else 's'}"
+        for n, p in enumerate(patients[:MOST_LISTED], start=1)
+    ) + (f" and {len(patients) - MOST_LISTED} more" if len(patients) > MOST_LISTED else "")
     first = patients[0]
     same = all(
         (p.patient_id, p.name, p.birth_date) == (first.patient_id, first.name, first.birth_date)

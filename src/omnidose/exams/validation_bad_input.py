@@ -122,7 +122,7 @@ def interrupt(folder: Path, *, stage: str = "Photons", patience_s: float = 300.0
 def _interrupt_rows() -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as name:
         seen = interrupt(Path(name))
-    sentence = seen.said.splitlines()[-1].removeprefix("Stopped. ") if seen.said else ""
+    sentence = seen.said.splitlines()[-1].removeprefix("Stopped: ") if seen.said else ""
     faults = []
     if seen.exit_code != STOPPED_EXIT:
         faults.append(f"exit code {seen.exit_code}")
