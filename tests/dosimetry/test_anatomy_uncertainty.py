@@ -9,8 +9,8 @@ import pytest
 
 from omnidose.anatomy.body import BodyModel, BodyRegion, Organ, Origin
 from omnidose.dosimetry.anatomy_uncertainty import (
-    ATLAS_PLACE_MM,
-    PHANTOM_PLACE_MM,
+    PLACE_MM,
+    PLACE_PER_MM,
     place_std_rel,
 )
 from omnidose.physics.materials import Material
@@ -56,11 +56,11 @@ def test_a_displaced_organ_in_a_falling_dose() -> None:
     body = column()
     keys = ("left-lung", "right-lung", "liver", "lungs")
     std = dict(zip(keys, place_std_rel(body, keys, falling_dose(body)), strict=True))
-    assert std["left-lung"] == pytest.approx(spread(ATLAS_PLACE_MM), rel=0.01)
-    assert std["right-lung"] == pytest.approx(spread(PHANTOM_PLACE_MM), rel=0.01)
+    assert std["left-lung"] == pytest.approx(spread(PLACE_MM), rel=0.01)
+    assert std["right-lung"] == pytest.approx(spread(PLACE_MM), rel=0.01)
     assert std["liver"] == 0
     # Equal doses and masses, moving together: the mean of the two.
-    assert std["lungs"] == pytest.approx(0.5 * (spread(ATLAS_PLACE_MM) + spread(PHANTOM_PLACE_MM)), rel=0.02)
+    assert std["lungs"] == pytest.approx(0.5 * (spread(PLACE_MM) + spread(PLACE_MM)), rel=0.02)
 
 
 def test_place_does_not_matter_in_an_even_dose() -> None:
@@ -78,14 +78,23 @@ def test_only_the_completed_part_of_a_segmented_organ_moves() -> None:
     half = replace(body, labels=labels, completed=completed)
     (std,) = place_std_rel(half, ("liver",), falling_dose(half))
     d = np.exp(-4.0 / FALL_MM)
-    assert std == pytest.approx(spread(PHANTOM_PLACE_MM) * d / (1 + d), rel=0.01)
+    assert std == pytest.approx(spread(PLACE_MM) * d / (1 + d), rel=0.01)
+
+
+def test_the_farther_beyond_the_images_the_less_is_known() -> None:
+    body = column()
+    completed = np.zeros(body.labels.shape, dtype=np.bool_)
+    completed[:125] = True  # 25 layers of 4 mm from the images to the phantom's organ
+    far = replace(body, completed=completed)
+    (std,) = place_std_rel(far, ("right-lung",), falling_dose(far))
+    assert std == pytest.approx(spread(PLACE_MM + PLACE_PER_MM * 25 * 4.0), rel=0.02)
 
 
 def test_weights_of_a_region_count() -> None:
     body = column()
     voxels = np.array([100 * 16, 130 * 16], dtype=np.int64)
     region = BodyRegion(
-        key="skin", voxels=voxels, weights=np.array([1.0, 0.0], dtype=np.float32), origin=Origin.PHANTOM
+        key="left-lens", voxels=voxels, weights=np.array([1.0, 0.0], dtype=np.float32), origin=Origin.PHANTOM
     )
-    (std,) = place_std_rel(replace(body, regions=(region,)), ("skin",), falling_dose(body))
-    assert std == pytest.approx(spread(PHANTOM_PLACE_MM), rel=0.01)
+    (std,) = place_std_rel(replace(body, regions=(region,)), ("left-lens",), falling_dose(body))
+    assert std == pytest.approx(spread(PLACE_MM), rel=0.01)

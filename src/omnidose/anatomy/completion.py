@@ -33,6 +33,8 @@ CONTENTS = {
     "colon-contents": "colon",
     "small-intestine-contents": "small-intestine",
 }
+#: Labels of a phantom that become soft tissue of a patient in whom nobody has outlined fat or air.
+NO_ORGANS = frozenset({"adipose-tissue", "air-in-body"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -315,6 +317,8 @@ class _Keys:
 
     def _name(self, key: str, whole_organs: set[str]) -> str:
         known = vocabulary()
+        if key in NO_ORGANS and key not in self.label_of:
+            return "soft-tissue"
         whole = CONTENTS.get(key, "")
         if whole in whole_organs:
             key = whole

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from omnidose.anatomy.body import BodyModel, BodyRegion, Organ, Origin, Person
-from omnidose.anatomy.completion import CONTENTS, Completion, complete_body
+from omnidose.anatomy.completion import CONTENTS, NO_ORGANS, Completion, complete_body
 from omnidose.anatomy.ct_numbers import CtMedia, media_from_ct
 from omnidose.anatomy.segmentation import Segmentation, segment
 from omnidose.anatomy.segmentation.location import bone_keys
@@ -113,7 +113,7 @@ def body_from_ct(
         progress=lambda text: tell("Finding organs", float("nan"), text),
     )
     labels, organs, whole, mask_notes = _labels(ct, found, options, tell)
-    labels, organs = _without_absent(labels, organs, options.absent)
+    labels, organs = _without(labels, organs, options.absent | NO_ORGANS)
     media, plain = _media(ct, found, labels, organs, options.contrast)
     scanned = BodyModel(
         name="patient",
@@ -177,11 +177,11 @@ def _labels(
     return labels, organs, whole, (*notes, *given.notes)
 
 
-def _without_absent(
-    labels: npt.NDArray[np.uint8], organs: tuple[Organ, ...], absent: frozenset[str]
+def _without(
+    labels: npt.NDArray[np.uint8], organs: tuple[Organ, ...], keys: frozenset[str]
 ) -> tuple[npt.NDArray[np.uint8], tuple[Organ, ...]]:
-    """Give the place of removed organs to soft tissue: something else fills it now."""
-    gone = [item for item in organs if item.key in absent]
+    """Give the place of removed organs (something else fills it now) and of air to soft tissue."""
+    gone = [item for item in organs if item.key in keys]
     rest = next((item for item in organs if item.key == "soft-tissue"), None)
     if not gone or rest is None:
         return labels, organs

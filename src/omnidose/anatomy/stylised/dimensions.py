@@ -137,7 +137,9 @@ def _table() -> dict[str, PchipInterpolator]:
     return {str(name): PchipInterpolator(ages, row) for name, row in zip(table["name"], rows, strict=True)}
 
 
-def reference_dimensions(sex: str, age_y: float | None = None, *, head: str = "1987") -> Dimensions:
+def reference_dimensions(
+    sex: str, age_y: float | None = None, *, head: str = "1987", neck_share: float = 1.0
+) -> Dimensions:
     """Return the unscaled dimensions of a sex and age.
 
     Parameters
@@ -149,6 +151,8 @@ def reference_dimensions(sex: str, age_y: float | None = None, *, head: str = "1
         (PCHIP). The adult female has the 15-year phantom's body, as in the original family.
     head
         ``1987`` or ``1996`` (with a neck).
+    neck_share
+        Length of the neck relative to the published one.
     """
     if head not in HEADS:
         raise InputError(f"no phantom with a head '{head}'", allowed=", ".join(HEADS))
@@ -159,6 +163,7 @@ def reference_dimensions(sex: str, age_y: float | None = None, *, head: str = "1
         raise RangeError(f"no phantom for an age of {age:g} years", allowed="0 to 130 years")
     column = min(age, 15.0 if sex == "F" else 20.0)
     values = {name: float(curve(column)) for name, curve in _table().items()}
+    values["neck_h"] *= neck_share
     return Dimensions(sex=sex, age_y=column, values=values, head=head)
 
 
@@ -170,6 +175,7 @@ def fit_dimensions(
     weight_kg: float | None = None,
     fat_cm: float = 0.0,
     head: str = "1987",
+    neck_share: float = 1.0,
 ) -> Dimensions:
     """Scale the phantom of a sex and age to a height and weight.
 
@@ -181,6 +187,8 @@ def fit_dimensions(
         Least thickness of the adipose layer around trunk and legs.
     head
         ``1987`` or ``1996`` (with a neck, which the height includes).
+    neck_share
+        Length of the neck relative to the published one.
 
     Notes
     -----
@@ -189,7 +197,7 @@ def fit_dimensions(
     heavier person gets the layer of adipose tissue around them that makes up the mass: organs do not
     grow with obesity.
     """
-    plain = reference_dimensions(sex, age_y, head=head)
+    plain = reference_dimensions(sex, age_y, head=head, neck_share=neck_share)
     along = 1.0 if height_cm is None else height_cm / plain.height_cm
     if not 0.7 <= along <= 1.35:
         raise RangeError(

@@ -34,6 +34,9 @@ _AIR = Material(
     weight_fractions={6: 0.000124, 7: 0.755268, 8: 0.231781, 18: 0.012827},
     density_g_cm3=0.001205,
 )
+#: Length of the neck of a person lying in a scanner, relative to the published neck (ours): with it the jaw
+#: begins 6 cm above the lungs' tips. In the ICRP 110 phantoms it does 4.4 (woman) and 6.4 cm (man) above.
+LYING_NECK = 0.4
 _MEDIA = ("air", "soft-tissue", "lung", "skeleton", "adipose")
 #: Adult age from which the published phantom is used as it is.
 ADULT_Y = 18.0
@@ -115,6 +118,7 @@ def make_phantom(
         weight_kg=weight_kg,
         fat_cm=1.2 if ct_like else 0.0,
         head=head or ("1996" if ct_like else "1987"),
+        neck_share=LYING_NECK if ct_like else 1.0,
     )
     grid = _grid(d, voxel_mm, arms)
     canvas = _Canvas(
@@ -312,4 +316,8 @@ def _notes(d: Dimensions, keys: list[str], *, arms: str, adult: bool, ct_like: b
             "with a trachea and subcutaneous fat, which the published family does not have; thyroid lowered "
             "to the lungs' tips, where ICRP Publication 110 has it"
         )
+        if d.has_neck:
+            notes.append(
+                f"neck of {LYING_NECK:g} times the published length, as of a person lying in a scanner (ours)"
+            )
     return tuple(notes)
