@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import re
 import signal
 import subprocess
@@ -103,7 +104,7 @@ def test_doctor(cli: Callable[..., Any]) -> None:
     said = cli("doctor")
     assert said.code == 0
     assert "Everything is in order." in said.out
-    assert "hashes right" in said.out
+    assert "tables with the right hash" in said.out
 
 
 def test_doctor_as_json(cli: Callable[..., Any]) -> None:
@@ -111,6 +112,7 @@ def test_doctor_as_json(cli: Callable[..., Any]) -> None:
     found = json.loads(said.out)
     assert said.code == 0
     assert found["faults"] == []
+    assert 1 <= found["cores"] <= (os.cpu_count() or 1)
     assert found["omnidose"] == omnidose.__version__
     assert {"photons", "organs"} <= set(found["tables"])
     assert all(re.fullmatch(r"[0-9a-f]{64}", digest) for digest in found["tables"].values())
@@ -126,7 +128,7 @@ def test_doctor_names_what_is_wrong(
     (fault,) = json.loads(said.out)["faults"]
     assert "cannot be written" in fault
     assert "OMNIDOSE_DATA_DIR" in fault
-    assert "Fault." in cli("doctor").out
+    assert "Fault: " in cli("doctor").out
 
 
 def suite(state: State) -> Suite:

@@ -14,9 +14,11 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from omnidose import __version__, data
 from omnidose.errors import OmnidoseError
+from omnidose.validation import reference_dir
 
 _LIBRARIES = ("numpy", "scipy", "numba", "pydicom", "highdicom", "nibabel", "SimpleITK", "pillow", "typer")
 
@@ -28,6 +30,13 @@ def _writable(folder: Path) -> str:
             return ""
     except OSError as error:
         return f"{folder} cannot be written ({error.strerror}): set OMNIDOSE_DATA_DIR or OMNIDOSE_CACHE_DIR"
+
+
+def cores() -> int:
+    """Return the processors that this process may use: a container often has fewer than the machine."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def examine() -> dict[str, Any]:
@@ -54,13 +63,14 @@ def examine() -> dict[str, Any]:
         "omnidose": __version__,
         "python": sys.version.split()[0],
         "system": f"{platform.system()} {platform.machine()}",
-        "cores": os.cpu_count(),
+        "cores": cores(),
         "gpu": "not used by this version",
         "libraries": versions,
         "tables": tables,
         "data_dir": str(data.user_data_dir()),
         "cache_dir": str(data.user_cache_dir()),
         "imported_phantoms": phantoms,
+        "reference_dir": str(reference_dir() or ""),
         "totalsegmentator": importlib.util.find_spec("totalsegmentator") is not None,
         "faults": faults,
     }
@@ -78,14 +88,20 @@ def doctor(
         console.print(f"omnidose {found['omnidose']}, Python {found['python']}, {found['system']}")
         console.print(f"{found['cores']} cores; GPU: {found['gpu']}")
         console.print("libraries: " + ", ".join(f"{k} {v}" for k, v in found["libraries"].items()))
-        console.print(f"{len(found['tables'])} packaged tables, hashes right")
+        console.print(f"{len(found['tables'])} packaged tables with the right hash")
         console.print(
-            f"data in {found['data_dir']}, compiled kernels in {found['cache_dir']}", soft_wrap=True
+            f"data in {escape(found['data_dir'])}, compiled kernels in {escape(found['cache_dir'])}",
+            soft_wrap=True,
         )
         console.print(f"imported phantoms: {', '.join(found['imported_phantoms']) or 'none'}")
         console.print(f"TotalSegmentator: {'installed' if found['totalsegmentator'] else 'not installed'}")
+        console.print(
+            f"published reference files: {escape(found['reference_dir']) or 'none'} (only omnidose validate "
+            "needs them: OMNIDOSE_REFERENCE_DIR)",
+            soft_wrap=True,
+        )
         for fault in found["faults"]:
-            console.print(f"[bold red]Fault.[/bold red] {fault}", soft_wrap=True)
+            console.print(f"[bold red]Fault:[/bold red] {escape(fault)}", soft_wrap=True)
         if not found["faults"]:
             console.print("[green]Everything is in order.[/green]")
     if found["faults"]:
