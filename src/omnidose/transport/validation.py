@@ -34,7 +34,7 @@ def _against(
         unit=unit,
         source=TG195,
         tolerance_rel=tolerance_rel,
-        bounds=(reference.lower, reference.upper),
+        bounds=(reference.lower, reference.upper) if reference.lower < reference.upper else None,
         note=f"{100 * (ours / reference.mean - 1):+.2f} %, own standard error {100 * std / ours:.2f} %",
     )
     if not std / ours <= tolerance_rel / 3:
