@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,9 @@ def suite(state: State) -> Suite:
         claims=(
             Claim(name="half", text="A half", check=lambda _context: [row]),
             Claim(name="later", text="Not yet"),
+            Claim(
+                name="lost", text="An organ", check=lambda _context: [replace(row, name="lens", ours=None)]
+            ),
         ),
     )
 
@@ -157,9 +161,17 @@ def test_validate(state: State, code: int, cli: Callable[..., Any], monkeypatch:
     monkeypatch.setattr("omnidose.validation.suites", lambda: {"here": suite(state)})
     said = cli("validate")
     assert said.code == code
-    for word in ("here.half A half", "half [of it]: 0.5 1", "against 0.51; 3 %", "own error", "here.later"):
+    for word in (
+        "here.half A half",
+        "half [of it]: 0.5 1",
+        "against 0.51; 3 %",
+        "own error",
+        "here.later",
+        "lens",
+    ):
         assert word in said.out
-    assert said.out.rstrip().endswith(f"1 {state.value}, 1 not built")
+    assert said.out.rstrip().endswith(f"2 {state.value}, 1 not built")
+    assert said.out.count("Not yet") == 1
     said = cli("validate", "here.half", "--json")
     assert said.code == code
     (row,) = json.loads(said.out)["rows"]

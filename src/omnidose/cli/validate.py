@@ -44,7 +44,7 @@ def validate(
         if claim != heading:
             heading = claim
             out.print(f"\n[bold]{claim}[/bold] {escape(_promise(suite, row.claim))}")
-        out.print(_lines(row))  # as they come: the long comparisons take hours
+        out.print(_lines(row, _promise(suite, row.claim)))  # as they come: the long comparisons take hours
     if as_json:
         records: list[dict[str, Any]] = [{"suite": suite.name, **row.to_json()} for suite, row in results]
         print(json.dumps({"rows": records}, indent=1))
@@ -59,17 +59,18 @@ def _promise(suite: Suite, name: str) -> str:
     return next((claim.text for claim in suite.claims if claim.name == name), "")
 
 
-def _lines(row: Row) -> Table:
+def _lines(row: Row, promise: str) -> Table:
     """Return a row as its state beside a few lines: what, ours against theirs, remarks."""
     grid = Table.grid(padding=(0, 1))
     grid.add_column(width=max(len(state.value) for state in State), no_wrap=True)
     grid.add_column(overflow="fold")
     words = []
     if row.ours is not None:
-        words.append(f"{row.name}: {_text(row.ours)} {row.unit}".rstrip())
-        words.append(f"[dim]against {escape(_text(row.reference))}; {escape(row.tolerance)}[/dim]")
-        words[0] = escape(words[0])
-    if row.note:
-        words.append(f"[dim]{escape(row.note)}[/dim]")
+        words.append(escape(f"{row.name}: {_text(row.ours)} {row.unit}".rstrip()))
+    elif row.name != promise:  # a row without a number usually repeats the promise
+        words.append(escape(row.name))
+    against = f"against {_text(row.reference)}" if row.reference is not None else ""
+    bound = "; ".join(text for text in (against, row.tolerance) if text)
+    words += [f"[dim]{escape(text)}[/dim]" for text in (bound, row.note) if text]
     grid.add_row(f"[{_STYLE[row.state]}]{row.state.value}[/]", "\n".join(words))
     return grid
