@@ -143,15 +143,14 @@ def suite(state: State) -> Suite:
         state=state,
         note="own error 1 %",
     )
+    lost = replace(row, name="lens", ours=None)
     return Suite(
         name="here",
         title="Test",
         claims=(
             Claim(name="half", text="A half", check=lambda _context: [row]),
             Claim(name="later", text="Not yet"),
-            Claim(
-                name="lost", text="An organ", check=lambda _context: [replace(row, name="lens", ours=None)]
-            ),
+            Claim(name="lost", text="An organ", check=lambda _context: [lost]),
         ),
     )
 
