@@ -19,8 +19,8 @@ from omnidose.exams.plan import StageProgress
 
 #: Least time between two lines of one stage in a log, seconds.
 LOG_EVERY_S = 30.0
-#: A terminal line of 80 columns: stage, bar, text, time.
-STAGE_WIDTH, BAR_WIDTH, TEXT_WIDTH = 16, 16, 34
+#: A terminal line: stage, bar, text, time. The text gets what the other columns leave.
+STAGE_WIDTH, BAR_WIDTH, OTHER_WIDTH, LEAST_TEXT_WIDTH = 16, 16, 14, 12
 
 
 @contextmanager
@@ -72,10 +72,11 @@ def _bars(console: Console) -> Iterator[StageProgress]:
         TimeElapsedColumn(),
     )
     bars = Progress(*columns, console=console)
+    width = max(LEAST_TEXT_WIDTH, console.width - STAGE_WIDTH - BAR_WIDTH - OTHER_WIDTH)
     tasks: dict[str, TaskID] = {}
 
     def tell(stage: str, share: float, text: str) -> None:
-        text = text if len(text) <= TEXT_WIDTH else text[: TEXT_WIDTH - 1] + "…"
+        text = text if len(text) <= width else text[: width - 1] + "…"
         if stage not in tasks:
             _finish(bars, tasks)
             bars.start()  # not before there is something to show: an error may come first
