@@ -132,9 +132,9 @@ class TestWithReference:
     @pytest.mark.parametrize(("name", "mass", "marrow"), [("AM", 72_990, 1170), ("AF", 60_000, 899)])
     def test_masses_and_speed(self, name: str, mass: float, marrow: float) -> None:
         assert REFERENCE is not None
-        start = time.perf_counter()
+        start = time.process_time()  # not the wall clock: the machine may be busy
         body = load_reference_phantom(name, folder=REFERENCE / "icrp110")
-        assert time.perf_counter() - start < 2
+        assert time.process_time() - start < 2
         assert sum(body.organ_mass_g.values()) == pytest.approx(mass, rel=1e-3)
         density = body.density_g_cm3.ravel()
         total = {"red-marrow": 0.0, "endosteum": 0.0}

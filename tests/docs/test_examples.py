@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PROGRAMS = sorted(p for folder in ("tutorials", "howto") for p in (DOCS / folder).glob("*.py"))
-ENVIRONMENT = {**os.environ, "NUMBA_NUM_THREADS": "1", "COLUMNS": "120"}
+ENVIRONMENT = {**os.environ, "NUMBA_NUM_THREADS": "1", "COLUMNS": "120", "PYTHONUTF8": "1"}
 
 
 def python(program: Path, *arguments: str, cwd: Path) -> str:
@@ -25,7 +25,7 @@ def python(program: Path, *arguments: str, cwd: Path) -> str:
         cwd=cwd,
         env=ENVIRONMENT,
         capture_output=True,
-        text=True,
+        encoding="utf-8",  # also where the locale is C
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
@@ -38,7 +38,7 @@ def omnidose(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         cwd=cwd,
         env=ENVIRONMENT,
         capture_output=True,
-        text=True,
+        encoding="utf-8",  # also where the locale is C
         timeout=600,
     )
 

@@ -25,9 +25,9 @@ def build(target: Path, config: Path = ROOT / "mkdocs.yml") -> subprocess.Comple
     return subprocess.run(
         [*command, "--config-file", str(config), "--site-dir", str(target)],
         cwd=ROOT,
-        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1", "PYTHONUTF8": "1"},
         capture_output=True,
-        text=True,
+        encoding="utf-8",  # also where the locale is C
         timeout=300,
     )
 
