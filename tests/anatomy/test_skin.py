@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from omnidose.anatomy.skin import lens_region, skin_region
+from omnidose.anatomy.skin import body_surface_m2, lens_region, skin_region, with_whole_skin
 from omnidose.errors import InputError
 from omnidose.volume import Grid
 
@@ -62,3 +62,28 @@ def test_lens_lies_at_the_front_of_the_eye_with_its_volume() -> None:
     assert mean_y == pytest.approx(centre[1] - 12 + 3 + 2, abs=0.6)
     assert np.average(x.ravel()[lens.voxels], weights=lens.weights) == pytest.approx(centre[0], abs=0.3)
     assert eye.ravel()[lens.voxels].mean() > 0.95
+
+
+def test_body_surface() -> None:
+    # ICRP 89, table 2.9: 1.90 m2 (176 cm, 73 kg) and 1.66 m2 (163 cm, 60 kg).
+    assert body_surface_m2(176, 73) == pytest.approx(1.90, abs=0.02)
+    assert body_surface_m2(163, 60) == pytest.approx(1.66, abs=0.02)
+
+
+def test_the_completed_part_makes_up_the_whole_skin() -> None:
+    grid = Grid(shape_zyx=(10, 12, 12), spacing_mm=(10.0, 10.0, 10.0), origin_mm=(0.0, 0.0, 0.0))
+    mask = np.zeros(grid.shape_zyx, dtype=bool)
+    mask[:, 2:-2, 2:-2] = True
+    skin = skin_region(mask, grid, thickness_mm=1.0)
+    completed = np.zeros(grid.shape_zyx, dtype=bool)
+    completed[5:] = True
+    density = np.ones(grid.shape_zyx, dtype=np.float32)
+    assert skin.weights is not None
+    own = float(skin.weights.sum())
+    whole = with_whole_skin(skin, completed, density, 1.0, mass_g=1.5 * own)
+    assert whole.weights is not None
+    beyond = completed.ravel()[skin.voxels]
+    assert float(whole.weights.sum()) == pytest.approx(1.5 * own, rel=1e-5)
+    assert np.array_equal(whole.weights[~beyond], skin.weights[~beyond])
+    small = with_whole_skin(skin, completed, density, 1.0, mass_g=0.1 * own)
+    assert small is skin

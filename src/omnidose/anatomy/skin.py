@@ -8,6 +8,8 @@ body and gives each the share of its mass that lies within the skin's thickness.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
@@ -17,6 +19,7 @@ from omnidose.volume import Grid
 
 #: Mean skin thickness of reference adults, mm: mass / (1.09 g/cm3 x body surface), ICRP 89 (2002),
 #: tables 2.9 and 2.8: 3.3 kg on 1.90 m2 and 2.3 kg on 1.66 m2.
+SKIN_G_CM3 = 1.09
 THICKNESS_MM = {"M": 1.6, "F": 1.3, "": 1.45}
 
 
@@ -77,6 +80,48 @@ def skin_region(
         origin=Origin.SEGMENTED,
         imaged_fraction=imaged_fraction,
     )
+
+
+def body_surface_m2(height_cm: float, weight_kg: float) -> float:
+    """Return the body surface area in m2.
+
+    References
+    ----------
+    D. Du Bois, E. F. Du Bois, Arch. Intern. Med. 17 (1916) 863.
+    """
+    return float(0.007184 * height_cm**0.725 * weight_kg**0.425)
+
+
+def with_whole_skin(
+    region: BodyRegion,
+    completed: npt.NDArray[np.bool_],
+    density_g_cm3: npt.NDArray[np.float32],
+    voxel_volume_cm3: float,
+    *,
+    mass_g: float,
+) -> BodyRegion:
+    """Return the skin with its completed part scaled so that the whole skin has a given mass.
+
+    A stylised phantom has less surface than a person (no arms beside the trunk, cones for legs, no ears):
+    its skin would be too small, and the mean dose of the whole skin too high. The imaged part stays.
+
+    Parameters
+    ----------
+    completed, density_g_cm3
+        [z, y, x] of the body.
+    mass_g
+        Mass of the person's whole skin.
+    """
+    if region.weights is None:
+        raise InputError("the skin region has no weights")
+    beyond = completed.ravel()[region.voxels]
+    grams = region.weights * density_g_cm3.ravel()[region.voxels] * voxel_volume_cm3
+    seen, added = float(grams[~beyond].sum()), float(grams[beyond].sum())
+    if added <= 0 or mass_g <= seen:
+        return region
+    weights = region.weights.copy()
+    weights[beyond] = np.minimum(1.0, weights[beyond] * np.float32((mass_g - seen) / added))
+    return replace(region, weights=weights)
 
 
 def _open_faces(

@@ -13,7 +13,14 @@ from omnidose.anatomy.ct_numbers import CtMedia, media_from_ct
 from omnidose.anatomy.segmentation import Segmentation, segment
 from omnidose.anatomy.segmentation.location import bone_keys
 from omnidose.anatomy.skeleton import regions_from_density
-from omnidose.anatomy.skin import THICKNESS_MM, lens_region, skin_region
+from omnidose.anatomy.skin import (
+    SKIN_G_CM3,
+    THICKNESS_MM,
+    body_surface_m2,
+    lens_region,
+    skin_region,
+    with_whole_skin,
+)
 from omnidose.dicom.ct_series import CtVolume, read_ct_series
 from omnidose.dicom.inventory import Series
 from omnidose.dicom.masks import read_masks
@@ -138,7 +145,7 @@ def body_from_ct(
         whole_organs=whole,
     )
     body, box = _chosen(scanned, completion, options)
-    body = replace(body, regions=_regions(body, box, found.body, completion))
+    body = replace(body, regions=_regions(body, box, found.body, completion, found.phantom))
     return PatientBody(
         body=body,
         image=ct.volume,
@@ -239,8 +246,20 @@ def _chosen(
     return replace(scanned, organs=organs), (slice(0, nz), slice(0, ny), slice(0, nx))
 
 
+def _skin_mass_g(person: Person, phantom: Person) -> float:
+    """Return the mass of the skin of a person of this size; the phantom's where it is unknown."""
+    height_cm = person.height_cm or phantom.height_cm or 170.0
+    weight_kg = person.weight_kg or phantom.weight_kg or 65.0
+    area_cm2 = 1e4 * body_surface_m2(height_cm, weight_kg)
+    return area_cm2 * THICKNESS_MM[person.sex] / 10 * SKIN_G_CM3
+
+
 def _regions(
-    body: BodyModel, box: tuple[slice, slice, slice], body_mask: Mask, completion: Completion
+    body: BodyModel,
+    box: tuple[slice, slice, slice],
+    body_mask: Mask,
+    completion: Completion,
+    phantom: BodyModel,
 ) -> tuple[BodyRegion, ...]:
     """Return marrow and endosteum by site, skin, and lenses."""
     flat = body.labels.ravel()
@@ -267,6 +286,14 @@ def _regions(
         cut_faces=(False, False, False, False, *ends),
         imaged_fraction=1.0 if complete else _imaged_skin(completion),
     )
+    if body.completed is not None:
+        skin = with_whole_skin(
+            skin,
+            body.completed,
+            body.density_g_cm3,
+            body.grid.voxel_volume_cm3,
+            mass_g=_skin_mass_g(body.person, phantom.person),
+        )
     found.append(skin)
     for side in ("left", "right"):
         if f"{side}-lens" in body.absent or f"{side}-eye" not in {item.key for item in body.organs}:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from omnidose.exams.validation_bad_input import check_bad_input
+from omnidose.exams.validation_completion import check_completion
 from omnidose.exams.validation_install import check_install
 from omnidose.exams.validation_marker import check_marker
 from omnidose.exams.validation_patients import SERIES, check_chest, check_head, check_speed
@@ -49,6 +50,16 @@ SUITE = Suite(
                 "Organ doses with built-in against reference masks: median difference <= 5 % for large "
                 "organs, <= 15 % for small ones, inside the stated interval"
             ),
+        ),
+        Claim(
+            name="completion",
+            text=(
+                "Organs beyond the images: doses in the completed body against the whole ICRP 110 phantom, "
+                "inside the stated interval"
+            ),
+            check=check_completion,
+            needs_reference="icrp110",
+            only_full=True,
         ),
         Claim(
             name="marker",
