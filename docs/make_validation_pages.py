@@ -5,7 +5,8 @@ python docs/make_validation_pages.py --full run.json ...    # take these outputs
 
 ``results.json`` keeps the last run of every suite with its date, version and the texts of the claims, so that
 the pages depend on nothing else: they can be written again without the long runs. A suite in a new output
-replaces the old rows of that suite; a suite run in part is refused.
+replaces the old rows of that suite, but a short run does not replace a full one (take the suite out of
+results.json first). A suite run in part is refused.
 """
 
 from __future__ import annotations
@@ -55,12 +56,15 @@ def counts(rows: Iterable[dict[str, Any]]) -> str:
 
 def take_in(
     results: dict[str, Any], rows: Sequence[dict[str, Any]], *, full: bool, date: str, version: str
-) -> None:
-    """Put the rows of one output in the place of the old rows of their suites."""
+) -> list[str]:
+    """Put the rows of one output in the place of the old rows of their suites; return the suites kept."""
     from omnidose.validation import suites
 
-    known = suites()
+    known, kept = suites(), []
     for name in dict.fromkeys(row["suite"] for row in rows):
+        if not full and "--full" in results.get(name, {}).get("command", ""):
+            kept.append(name)
+            continue
         suite = known[name]
         ran = [row for row in rows if row["suite"] == name]
         missing = [claim.name for claim in suite.claims if claim.name not in {row["claim"] for row in ran}]
@@ -74,6 +78,7 @@ def take_in(
             "claims": {claim.name: claim.text for claim in suite.claims},
             "rows": [{key: row[key] for key in ("claim", *COLUMNS)} for row in ran],
         }
+    return kept
 
 
 def index_page(results: dict[str, Any]) -> str:
@@ -166,13 +171,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     stored = chosen.folder / "results.json"
     results = json.loads(stored.read_text("utf-8")) if stored.is_file() else {}
     for path in chosen.outputs:
-        take_in(
+        kept = take_in(
             results,
             json.loads(path.read_text("utf-8"))["rows"],
             full=chosen.full,
             date=datetime.fromtimestamp(path.stat().st_mtime, UTC).date().isoformat(),
             version=metadata.version("omnidose"),
         )
+        for name in kept:
+            print(f"{name}: the results of the full run stay")
     write_pages(results, chosen.folder)
 
 

@@ -67,6 +67,13 @@ def test_a_suite_run_in_part_is_refused(maker: ModuleType) -> None:
         maker.take_in({}, rows, full=True, date="2026-01-01", version="1")
 
 
+def test_a_short_run_does_not_replace_a_full_one(maker: ModuleType) -> None:
+    stored = {"transport": {"command": "omnidose validate transport --full --json"}}
+    rows = [row("x", suite="transport")]
+    assert maker.take_in(stored, rows, full=False, date="2026-01-01", version="1") == ["transport"]
+    assert list(stored["transport"]) == ["command"]
+
+
 def test_a_page_of_a_suite_that_is_gone_is_removed(maker: ModuleType, tmp_path: Path) -> None:
     maker.write_pages({"old": results([row("x")])["one"]}, tmp_path)
     maker.write_pages(results([row("x")]), tmp_path)
