@@ -12,35 +12,31 @@ from pathlib import Path
 
 import pytest
 
+from omnidose.exams.bad_input import write_trunk
+
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PROGRAMS = sorted(p for folder in ("tutorials", "howto") for p in (DOCS / folder).glob("*.py"))
 ENVIRONMENT = {**os.environ, "NUMBA_NUM_THREADS": "1", "COLUMNS": "120", "PYTHONUTF8": "1"}
 
 
-def python(program: Path, *arguments: str, cwd: Path) -> str:
-    """Run a program as a reader would, with warnings as errors; return what it prints."""
-    done = subprocess.run(
-        [sys.executable, "-W", "error", str(program), *arguments],
-        cwd=cwd,
-        env=ENVIRONMENT,
-        capture_output=True,
-        encoding="utf-8",  # also where the locale is C
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def omnidose(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+def run(words: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run Python as a reader would, with warnings as errors."""
     return subprocess.run(
-        [sys.executable, "-c", "from omnidose.cli import main; main()", *words],
+        [sys.executable, "-W", "error", *words],
         cwd=cwd,
         env=ENVIRONMENT,
         capture_output=True,
         encoding="utf-8",  # also where the locale is C
         timeout=600,
     )
+
+
+def python(program: Path, *arguments: str, cwd: Path) -> str:
+    """Run a program; return what it prints."""
+    done = run([str(program), *arguments], cwd)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_every_program_is_shown_on_a_page_and_tested() -> None:
@@ -80,7 +76,8 @@ def test_phantom_in_a_beam(tmp_path: Path) -> None:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder in which the command of first-estimate.md was run, with few photons."""
     folder = tmp_path_factory.mktemp("reader")
-    done = omnidose("demo", "--out", "demo", "--histories", "1e5", cwd=folder)
+    words = ["demo", "--out", "demo", "--histories", "1e5"]
+    done = run(["-c", "from omnidose.cli import main; main()", *words], folder)
     assert done.returncode == 0, done.stderr
     assert "Report:" in done.stdout
     assert "found, not estimated: CT localizer" in done.stderr
@@ -130,10 +127,20 @@ def test_programs_about_exams_and_results(demo: Path) -> None:
     mean = re.search(r"both lungs: ([\d.]+)", out)
     assert mean is not None
     assert float(mean[1]) == pytest.approx(float(printed["lungs"]), rel=0.05)
-    out = python(DOCS / "howto" / "estimate_exams.py", "demo/exam", cwd=demo)
-    rows = list(csv.DictReader(out.splitlines()))
-    assert {row["exam"] for row in rows} == {"exam"}
-    assert (demo / "results" / "exam" / "report.html").is_file()
+
+
+@pytest.mark.slow
+def test_several_exams_in_python(tmp_path: Path) -> None:
+    write_trunk(tmp_path / "small")  # a second whole demo would cost a minute
+    (tmp_path / "empty").mkdir()
+    done = run([str(DOCS / "howto" / "estimate_exams.py"), "empty", "small"], cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = list(csv.DictReader(done.stdout.splitlines()))
+    assert {row["exam"] for row in rows} == {"small"}
+    assert "lungs" in {row["organ"] for row in rows}
+    assert done.stderr.startswith("empty: no images and no dose reports were found")
+    assert (tmp_path / "results" / "small" / "report.html").is_file()
+    assert not (tmp_path / "results" / "empty").exists()
 
 
 def section(page: str, start: str, end: str) -> str:
