@@ -24,7 +24,7 @@ PURPOSE = {
     "pydicom": "reads and writes DICOM",
     "highdicom": "writes SEG and dose objects that conform to the standard",
     "nibabel": "reads and writes NIfTI",
-    "simpleitk": "registration of phantoms to patients, JPEG lossless and JPEG-LS",
+    "simpleitk": "JPEG lossless and JPEG-LS",
     "pillow": "pictures of the report",
     "pylibjpeg": "plugs JPEG 2000 into pydicom",
     "pylibjpeg-openjpeg": "JPEG 2000",
