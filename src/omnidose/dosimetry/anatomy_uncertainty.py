@@ -27,6 +27,8 @@ PLACE_MM, PLACE_PER_MM = 25.0, 0.2
 #: Standard uncertainty of the completed share of a dose besides its place: depth, size and outline of organs
 #: that belong to somebody else.
 COMPLETION_STD_REL = 0.3
+#: A displaced organ is not given less than this share of its dose: the map holds no photons that far away.
+LEAST_FACTOR = 1e-3
 #: Density of soft tissue, in which the fall of the dose along the body is measured, g/cm3.
 SOFT_G_CM3 = (0.85, 1.15)
 #: Displacements (standard deviations) and their weights: Gauss-Hermite quadrature of a normal distribution.
@@ -115,7 +117,8 @@ def place_std_rel(body: BodyModel, organs: Sequence[str], dose: npt.NDArray[np.f
     at its edge, where the dose falls by half within 3 to 4 cm, it changes much. The fall is taken from the
     mean dose of soft tissue in every layer, D(z): the organ's dose at displacement d is its dose times
     sum w(z) D(z + d) / sum w(z) D(z), with w(z) its mass per layer. All organs move together, the farther
-    beyond the images the more.
+    beyond the images the more. The spread is taken of the logarithm: a dose outside the beam is uncertain by
+    factors, and what is returned is the standard deviation of the lognormal distribution with that spread.
     """
     profile = _soft_tissue_profile(body, dose)
     place = _place_layers(body)
@@ -132,9 +135,9 @@ def place_std_rel(body: BodyModel, organs: Sequence[str], dose: npt.NDArray[np.f
         total = share[members].sum()
         if total <= 0:
             continue
-        moved = share[members] @ factor[members] / total
-        mean = float(weights @ moved)
-        out[row] = float(np.sqrt(weights @ (moved - mean) ** 2))
+        moved = np.log(np.maximum(share[members] @ factor[members] / total, LEAST_FACTOR))
+        variance = float(weights @ (moved - weights @ moved) ** 2)
+        out[row] = float(np.sqrt(np.expm1(variance)))
     return out
 
 
