@@ -138,8 +138,8 @@ def check_speed(context: Context) -> Iterator[Row]:
             unit="s",
             source=PROMISE,
             bounds=(0.0, MAX_WALL_S),
-            note=f"whole process, with import and writing; {done.cpu_s:.0f} s of processor time, so that on "
-            f"{CORES} cores with nothing else to do {done.cpu_s / CORES:.0f} s are the least",
+            note=f"whole process, with import and writing; {done.cpu_s:.0f} s of processor time"
+            + (f"; load average at the end {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""),
         )
 
 
