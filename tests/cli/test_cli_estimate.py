@@ -60,7 +60,7 @@ def test_it_says_what_it_found_used_and_made(estimated: Any) -> None:
     assert "person: female, 52 years, 166 cm, 71 kg" in err
     for stage in ("Reading images", "Finding organs", "Photons", "Writing"):
         assert f"{stage} …" in err
-    assert "left-lung" in out
+    assert "lungs" in out
     assert "CTDIvol 8 mGy (32 cm phantom)" in out
     assert "Lifetime risk of cancer" in out
     assert "95 % interval" in re.sub(r"\s+", " ", out)
@@ -292,3 +292,11 @@ def test_organs_worth_a_line() -> None:
     shown, more = shown_rows(rows)
     assert [row["organ"] for row in shown] == ["hot", "imaged"]
     assert more == 1
+
+
+def test_tissues_go_before_bones_and_sides() -> None:
+    keys = ("ribs", "left-lung", "lungs", "left-lens", "stomach-contents")
+    rows = [{"organ": key, "dose_mgy": 1.0, "imaged_fraction": 1.0} for key in keys]
+    shown, more = shown_rows(rows)
+    assert {row["organ"] for row in shown} == {"lungs", "left-lens"}
+    assert more == 3

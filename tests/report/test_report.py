@@ -396,8 +396,11 @@ def test_bars_are_sorted_and_lengths_follow_the_doses() -> None:
     assert values == sorted(values, reverse=True)
     assert len(bars) == 9  # the absent organ has none
     assert bars[0].length / bars[-1].length == pytest.approx(values[0] / values[-1])
-    assert max(bar.syst_to for bar in bars) == pytest.approx(100)
-    assert bars[0].syst_to - bars[0].syst_from > 5 * (bars[0].stat_to - bars[0].stat_from)
+    assert max(bar.all_to for bar in bars) <= 100
+    assert bars[0].all_to == pytest.approx(
+        100 * bars[0].row["high95_mgy"] / (values[0] / bars[0].length * 100)
+    )
+    assert bars[0].all_to - bars[0].all_from > 5 * (bars[0].stat_to - bars[0].stat_from)
 
 
 def test_bones_and_contents_do_not_push_tissues_out_of_the_bars() -> None:

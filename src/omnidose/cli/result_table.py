@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 #: Organs with less of them in the images *and* less of the highest dose are only counted; the files have all.
 LEAST_SHARE = 0.05
-CAPTION = "± one standard uncertainty, all that is known of; statistics: the random numbers' part of the dose"
+CAPTION = "95 %: interval of all that is known of; statistics: standard error of the random numbers alone"
 
 
 def print_result(console: Console, result: ExamResult) -> None:
@@ -37,15 +37,31 @@ def print_result(console: Console, result: ExamResult) -> None:
 
 
 def shown_rows(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], int]:
-    """Return the rows worth a line on a screen, highest dose first, and the number of the others."""
-    known = [row for row in rows if math.isfinite(row["dose_mgy"])]
+    """Return the rows worth a line on a screen, highest dose first, and the number of the others.
+
+    Worth a line are tissues with an ICRP 103 weight and the eye lenses, as a whole (lungs, not each of them).
+    """
+    from omnidose.anatomy.organs import organs
+
+    vocabulary, present = organs(), {row["organ"] for row in rows}
+
+    def counts(key: str) -> bool:
+        item = vocabulary.get(key)
+        return (
+            item is not None
+            and (bool(item.tissue) or "lenses" in (key, item.parent))
+            and item.parent not in present
+        )
+
+    finite = [row for row in rows if math.isfinite(row["dose_mgy"])]
+    known = [row for row in finite if counts(row["organ"])] or finite
     top_mgy = max((row["dose_mgy"] for row in known), default=0.0)
     shown = [
         row
         for row in known
         if row["dose_mgy"] >= LEAST_SHARE * top_mgy or row["imaged_fraction"] >= LEAST_SHARE
     ]
-    return sorted(shown, key=lambda row: -row["dose_mgy"]), len(known) - len(shown)
+    return sorted(shown, key=lambda row: -row["dose_mgy"]), len(finite) - len(shown)
 
 
 def _print_doses(console: Console, doses: OrganDoses, title: str) -> None:
@@ -54,7 +70,7 @@ def _print_doses(console: Console, doses: OrganDoses, title: str) -> None:
         title=f"{title} ({unit})", title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False
     )
     table.add_column("organ", overflow="fold")
-    for name in ("dose", "±", "statistics"):
+    for name in ("dose", "95 %", "statistics"):
         table.add_column(name, justify="right")
     table.add_column("shape from")
     table.add_column("imaged", justify="right")
@@ -63,7 +79,7 @@ def _print_doses(console: Console, doses: OrganDoses, title: str) -> None:
         table.add_row(
             row["organ"],
             f"{row['dose_mgy']:.3g}",
-            f"{row['std_mgy']:.2g}",
+            f"{row['low95_mgy']:.2g} – {row['high95_mgy']:.2g}",
             _percent(row["std_statistical_mgy"], row["dose_mgy"]),
             row["origin"],
             _percent(row["imaged_fraction"], 1.0),
@@ -72,8 +88,8 @@ def _print_doses(console: Console, doses: OrganDoses, title: str) -> None:
     console.print(f"[dim]{CAPTION}[/dim]", highlight=False)
     if more:
         console.print(
-            f"[dim]and {more} organs outside the images with less than {100 * LEAST_SHARE:.0f} % of the "
-            "highest dose: see organ_doses.csv[/dim]",
+            f"[dim]and {more} more in organ_doses.csv: bones, contents, sides, and organs outside the images "
+            f"with less than {100 * LEAST_SHARE:.0f} % of the highest dose[/dim]",
             highlight=False,
         )
 

@@ -31,8 +31,8 @@ class Bar:
     length: float
     stat_from: float
     stat_to: float
-    syst_from: float
-    syst_to: float
+    all_from: float
+    all_to: float
     origin: str
     row: dict[str, Any]
 
@@ -105,17 +105,16 @@ def weighted_rows(doses: OrganDoses) -> list[dict[str, Any]]:
 
 
 def organ_bars(doses: OrganDoses) -> tuple[Bar, ...]:
-    """Return bars of the tissues with a weight; the longest interval ends at 100 per cent."""
+    """Return bars of the tissues with a weight, in per cent of the scale."""
     rows = weighted_rows(doses)[:BARS_MAX]
-    ends = [r["dose_mgy"] + 2 * max(r["std_statistical_mgy"], r["std_systematic_mgy"]) for r in rows]
-    top = max(ends, default=0.0) or 1.0
+    top = _scale_end(rows)
     bars = []
     for row in rows:
-        dose, stat, syst = (float(row[k]) for k in ("dose_mgy", "std_statistical_mgy", "std_systematic_mgy"))
+        dose, stat = float(row["dose_mgy"]), float(row["std_statistical_mgy"])
         name = words.organ_name(str(row["organ"]))
         text = (
-            f"{name}: {words.number(dose)} {row['unit']}, statistical ± {words.number(2 * stat, 2)}, "
-            f"systematic ± {words.number(2 * syst, 2)} (95 %)"
+            f"{name}: {words.number(dose)} {row['unit']}, 95 % interval {words.number(row['low95_mgy'])} to "
+            f"{words.number(row['high95_mgy'])}; statistics alone ± {words.number(2 * stat, 2)}"
         )
         bars.append(
             Bar(
@@ -123,14 +122,20 @@ def organ_bars(doses: OrganDoses) -> tuple[Bar, ...]:
                 text=text,
                 length=100 * dose / top,
                 stat_from=100 * max(dose - 2 * stat, 0) / top,
-                stat_to=100 * (dose + 2 * stat) / top,
-                syst_from=100 * max(dose - 2 * syst, 0) / top,
-                syst_to=100 * (dose + 2 * syst) / top,
+                stat_to=min(100 * (dose + 2 * stat) / top, 100.0),
+                all_from=100 * float(row["low95_mgy"]) / top,
+                all_to=min(100 * float(row["high95_mgy"]) / top, 100.0),
                 origin=str(row["origin"]),
                 row=row,
             )
         )
     return tuple(bars)
+
+
+def _scale_end(rows: list[dict[str, Any]]) -> float:
+    """Return the dose at the end of the scale: an interval over a factor may run off it, others may not."""
+    ends = [float(r["high95_mgy"]) for r in rows if r["high95_mgy"] < 2 * r["dose_mgy"]]
+    return max([*ends, *(1.3 * float(r["dose_mgy"]) for r in rows)], default=0.0) or 1.0
 
 
 def nice_ticks(top: float, count: int = 5) -> list[float]:

@@ -121,8 +121,10 @@ def _facts(content: ReportContent) -> list[tuple[str, str, str]]:
     if rows:
         row, _result = max(rows, key=lambda pair: float(pair[0]["dose_mgy"]))
         name = words.organ_name(str(row["organ"]))
-        value = f"{words.number(row['dose_mgy'])} ± {words.number(2 * row['std_mgy'], 2)} {row['unit']}"
-        out.append((f"Highest organ dose: {name}", value, "95 %, statistical and systematic together"))
+        value = f"{words.number(row['dose_mgy'])} {row['unit']}"
+        low, high = (words.number(row[key], 2) for key in ("low95_mgy", "high95_mgy"))
+        remark = f"95 % interval {low} to {high}, statistical and systematic together"
+        out.append((f"Highest organ dose: {name}", value, remark))
     return out
 
 

@@ -60,9 +60,10 @@ TEXT = {
     "CT window {level} ± {half} HU. Doses below {floor}, and air around the body, are left clear. The "
     "colours mix with the grey of the CT: at full strength of the dose layer they are those of the scale.",
     "bars_note": "Mean absorbed dose of the tissues that have a weight in ICRP 103, and of the lenses. "
-    "The two intervals are 95 % (twice the standard uncertainty): the dark line is the statistical part of "
-    "the Monte Carlo, the pale band the systematic part (scanner output, source model, outlines, completion "
-    "of the body). They are independent; the statistical part alone is never the accuracy of the dose.",
+    "The pale band is the 95 % interval of everything that is known of (scanner output, source model, "
+    "outlines and places of organs, completion of the body, statistics); for organs outside the beam it "
+    "spans factors and may run off the scale. The dark line is the statistical part of the Monte Carlo, "
+    "which alone is never the accuracy of the dose.",
     "origin_note": "Segmented: outlined in the patient's images. Atlas: placed by registration. "
     "Phantom: taken from a "
     "scaled phantom, outside the images.",
