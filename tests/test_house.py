@@ -38,6 +38,7 @@ DIMENSIONLESS = {
     "misfit_after": "a relative misfit",
     "second_misfit": "a relative misfit",
     "share": "a share between 0 and 1",
+    "neck_share": "a share between 0 and 1",
     "iodine_share": "a share between 0 and 1",
 }
 #: One name in one place: the unit is a field beside it, or it is a drawing, or the outside world named it.
