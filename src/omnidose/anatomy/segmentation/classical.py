@@ -25,7 +25,15 @@ COUCH_HALF_MM = 5.0
 #: Openings narrower than twice this (nostrils, the cut edge of a lung) do not let air into the body, mm.
 CLOSE_MM = 10.0
 #: Spongy bone between the plates of a vertebra: what a closing by this many mm may add above this CT number.
-SPONGY_MM, SPONGY_HU = 8.0, 90.0
+SPONGY_MM, SPONGY_HU = 12.0, 70.0
+#: What touches bone and is brighter than this belongs to it (voxels of 2 to 4 mm average over its edge).
+EDGE_HU = 120.0
+#: Holes larger than this in an axial layer of bone hold the brain; layers this near hold the skull, mm.
+HOLE_CM2, SKULL_REACH_MM = 25.0, 40.0
+#: Mean CT number of a hole that may be the spinal canal or brain rather than marrow.
+GREY_HU = (10.0, 60.0)
+#: Half the width of the strip in which a grey hole may be the spinal canal, mm.
+MIDLINE_MM = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +48,8 @@ class Tissues:
         What is solid outside the body.
     gas
         Air inside the body that is neither lung nor airway (bowel, sinuses).
+    limbs
+        Arms that lie beside the trunk.
     """
 
     body: Mask
@@ -49,6 +59,12 @@ class Tissues:
     airway: Mask
     gas: Mask
     bone: Mask
+    limbs: Mask
+
+    @property
+    def trunk(self) -> Mask:
+        """The body without arms that lie beside it."""
+        return np.asarray(self.body & ~self.limbs)
 
     @property
     def lungs(self) -> Mask:
@@ -73,7 +89,14 @@ def find_tissues(hu: npt.NDArray[np.float32], grid: Grid) -> Tissues:
     left, right, airway, gas = find_lungs(hu, body, grid)
     bone = find_bone(hu, body, grid)
     return Tissues(
-        body=body, couch=couch, left_lung=left, right_lung=right, airway=airway, gas=gas, bone=bone
+        body=body,
+        couch=couch,
+        left_lung=left,
+        right_lung=right,
+        airway=airway,
+        gas=gas,
+        bone=bone,
+        limbs=find_limbs(body, grid),
     )
 
 
@@ -125,6 +148,40 @@ def _limb(mask: Mask) -> bool:
     layers = int(mask.any(axis=(1, 2)).sum())
     fill = float(mask.sum()) / float(height * width * layers)
     return bool(fill > 0.35 and 0.25 < height / width < 4.0)
+
+
+#: Arms are this much smaller than the trunk in an axial layer; legs are not. Neck between body and arm, mm.
+LIMB_SHARE, LIMB_NECK_MM = 0.3, 10.0
+
+
+def find_limbs(body: Mask, grid: Grid) -> Mask:
+    """Return the parts of the body that lie beside the trunk in axial layers: arms, not legs.
+
+    An opening separates arms that touch the trunk; a piece counts as an arm if its centre lies beside the
+    trunk's and it is much smaller.
+    """
+    disc = _disc(max(1, round(LIMB_NECK_MM / grid.spacing_mm[0])))
+    padded = np.pad(body, ((0, 0), (8, 8), (8, 8)), mode="edge")
+    core = ndimage.binary_opening(padded, structure=disc[None])[:, 8:-8, 8:-8]
+    out = np.zeros_like(body)
+    for k, layer in enumerate(core):
+        label, count = ndimage.label(layer)
+        if count < 2:
+            continue
+        sizes = np.bincount(label.ravel())[1:]
+        trunk = 1 + int(np.argmax(sizes))
+        columns = np.flatnonzero((label == trunk).any(axis=0))
+        for i in range(1, count + 1):
+            if i == trunk or sizes[i - 1] > LIMB_SHARE * sizes[trunk - 1]:
+                continue
+            x = ndimage.center_of_mass(label == i)[1]
+            if not columns[0] <= x <= columns[-1]:
+                out[k] |= label == i
+        if out[k].any():
+            # what the opening took off goes back to the nearer of the two
+            nearer = ndimage.distance_transform_edt(~out[k]) < ndimage.distance_transform_edt(label != trunk)
+            out[k] = body[k] & nearer
+    return out
 
 
 def _disc(radius: int) -> Mask:
@@ -269,17 +326,41 @@ def find_bone(hu: npt.NDArray[np.float32], body: Mask, grid: Grid) -> Mask:
     volume = ndimage.sum_labels(grows, label, index)
     # Vessels with contrast medium and noise have few voxels of dense bone in them.
     bone = np.isin(label, index[(seeds > 0.04 * volume) & (volume * grid.voxel_volume_cm3 > 0.1)])
+    # Edges of thin bones are partly soft tissue in voxels of 2 to 4 mm.
+    bone |= ndimage.binary_dilation(bone, iterations=1) & (hu > EDGE_HU) & body
     smooth = ndimage.uniform_filter(hu, 3)
     reach = max(1, round(SPONGY_MM / grid.spacing_mm[0]))
-    spongy = ndimage.binary_closing(bone, structure=_disc(reach)[None]) & (smooth > SPONGY_HU)
+    spongy = ndimage.binary_closing(bone, structure=_disc(reach)[None])
+    spongy &= (smooth > SPONGY_HU) & (hu > SPONGY_HU - 20)
     closed = (ndimage.binary_closing(bone, structure=_disc(1)[None]) | spongy) & body
-    limit = 25.0 / (grid.spacing_mm[0] * grid.spacing_mm[1] / 100.0)
-    marrow = (hu > 60) | (hu < 10)
+    return np.asarray(_with_marrow(closed, hu, body, grid) & (hu > -150))
+
+
+def _with_marrow(bone: Mask, hu: npt.NDArray[np.float32], body: Mask, grid: Grid) -> Mask:
+    """Fill the marrow spaces that bone encloses in axial layers.
+
+    Fat and what is denser than soft tissue is marrow. A hole as grey as soft tissue is marrow only away
+    from the midline (the spinal canal) and from layers of the skull (the brain's lobes and tip).
+    """
+    area = grid.spacing_mm[0] * grid.spacing_mm[1] / 100.0
+    found: list[tuple[int, npt.NDArray[Any], npt.NDArray[Any]]] = []
+    skull = np.zeros(bone.shape[0], dtype=np.bool_)
+    reach = int(SKULL_REACH_MM / grid.spacing_mm[2]) + 1
     for k in range(bone.shape[0]):
-        holes = ndimage.binary_fill_holes(closed[k]) & ~closed[k]
-        hole, n = ndimage.label(holes)
+        hole, n = ndimage.label(ndimage.binary_fill_holes(bone[k]) & ~bone[k])
         if n:
-            sizes = np.bincount(hole.ravel())
-            sizes[0] = 0
-            closed[k] |= np.isin(hole, np.flatnonzero((sizes > 0) & (sizes < limit))) & marrow[k]
-    return np.asarray(closed & (hu > -150))
+            sizes = ndimage.sum_labels(np.ones_like(hole), hole, np.arange(1, n + 1)) * area
+            found.append((k, hole, sizes))
+            if sizes.max() > HOLE_CM2:
+                skull[max(0, k - reach) : k + reach + 1] = True
+    columns = np.arange(body.shape[2])
+    middle = float((body.sum(axis=(0, 1)) * columns).sum() / max(1, int(body.sum())))
+    aside = np.abs(columns - middle)[None, :] * grid.spacing_mm[0] > MIDLINE_MM
+    out = bone.copy()
+    for k, hole, sizes in found:
+        mean = ndimage.mean(hu[k], hole, np.arange(1, sizes.size + 1))
+        grey = (mean >= GREY_HU[0]) & (mean <= GREY_HU[1])
+        out[k] |= np.isin(hole, 1 + np.flatnonzero((sizes < HOLE_CM2) & ~grey))
+        if not skull[k]:
+            out[k] |= np.isin(hole, 1 + np.flatnonzero((sizes < HOLE_CM2) & grey)) & aside
+    return out

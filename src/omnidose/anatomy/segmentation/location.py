@@ -73,23 +73,29 @@ TIP_MM, TIP_MISFIT = 30.0, 0.02
 LUNG_KEYS = frozenset({"left-lung", "right-lung", "lung-blood", "lungs"})
 
 
-def class_image(labels: npt.NDArray[np.uint8], body: BodyModel) -> npt.NDArray[np.uint8]:
-    """Return 0 outside, 1 soft, 2 lung, 3 bone for an atlas."""
+#: Bones of the arms: in the stylised phantom they lie inside the trunk's sides.
+ARM_KEYS = ("humeri-upper", "humeri-lower", "forearm-bones", "hand-bones")
+
+
+def class_image(
+    labels: npt.NDArray[np.uint8], body: BodyModel, *, arms: bool = True
+) -> npt.NDArray[np.uint8]:
+    """Return 0 outside, 1 soft, 2 lung, 3 bone for an atlas; without ``arms``, their bones are soft."""
     table = np.ones(256, dtype=np.uint8)
     table[0] = 0
     for organ in body.organs:
         if organ.key in LUNG_KEYS:
             table[organ.label] = 2
-        elif organ.key in bone_keys():
+        elif organ.key in bone_keys() and (arms or organ.key not in ARM_KEYS):
             table[organ.label] = 3
     return table[labels]
 
 
 def tissue_classes(tissues: Tissues) -> npt.NDArray[np.uint8]:
-    """Return the same classes for a scan."""
-    classes = tissues.body.astype(np.uint8)
+    """Return the same classes for a scan, without arms beside the trunk."""
+    classes = tissues.trunk.astype(np.uint8)
     classes[tissues.lungs] = 2
-    classes[tissues.bone] = 3
+    classes[tissues.bone & ~tissues.limbs] = 3
     return classes
 
 

@@ -19,8 +19,10 @@ from omnidose.volume import Grid
 Mask = npt.NDArray[np.bool_]
 #: Width of the border zone of the prior, mm, and how far outside the atlas an organ may reach.
 BORDER_MM, REACH_MM = 6.0, 24.0
-#: CT numbers: soft tissue that can be an organ; fat.
-SOFT_HU, FAT_HU, FAT_SPREAD_HU = (-30.0, 300.0), -100.0, 30.0
+#: The same for bowel.
+WIDE_BORDER_MM, WIDE_REACH_MM = 15.0, 45.0
+#: CT numbers: soft tissue that can be an organ; organ with fat in it; fat.
+SOFT_HU, FATTY_HU, FAT_HU, FAT_SPREAD_HU = (-30.0, 300.0), (-150.0, 150.0), -100.0, 30.0
 #: Least spread of an organ's CT numbers after smoothing.
 LEAST_SPREAD_HU = 12.0
 ROUNDS = 2
@@ -40,20 +42,29 @@ class Prior:
         Slices of the grid.
     distance_mm
         Signed distance to the atlas organ's surface, negative inside.
+    border_mm, reach_mm
+        Width of its border zone, and how far outside the organ may reach.
     """
 
-    labels: tuple[int, ...]
     window: tuple[slice, slice, slice]
     distance_mm: npt.NDArray[np.float32]
+    border_mm: float
+    reach_mm: float
 
 
-def prior_of(atlas_labels: npt.NDArray[np.uint8], labels: tuple[int, ...], grid: Grid) -> Prior | None:
-    """Return the prior of an organ, or None if the fitted atlas does not have it in this image."""
-    mask = np.isin(atlas_labels, labels)
+def prior_of(mask: Mask, grid: Grid, *, wide: bool = False) -> Prior | None:
+    """Return the prior of an organ, or None if the fitted atlas does not have it in this image.
+
+    Parameters
+    ----------
+    wide
+        For bowel, whose place is hardly known.
+    """
     boxes = ndimage.find_objects(mask.view(np.uint8))
     if not boxes or boxes[0] is None:
         return None
-    pads = [int(np.ceil(REACH_MM / d)) + 1 for d in grid.spacing_mm[::-1]]
+    border_mm, reach_mm = (WIDE_BORDER_MM, WIDE_REACH_MM) if wide else (BORDER_MM, REACH_MM)
+    pads = [int(np.ceil(reach_mm / d)) + 1 for d in grid.spacing_mm[::-1]]
     window = tuple(
         slice(max(0, b.start - p), min(n, b.stop + p))
         for b, p, n in zip(boxes[0], pads, mask.shape, strict=True)
@@ -63,15 +74,21 @@ def prior_of(atlas_labels: npt.NDArray[np.uint8], labels: tuple[int, ...], grid:
     outside = ndimage.distance_transform_edt(~part, sampling=sampling)
     inside = ndimage.distance_transform_edt(part, sampling=sampling)
     distance = (outside - inside).astype(np.float32)
-    return Prior(labels=labels, window=(window[0], window[1], window[2]), distance_mm=distance)
+    return Prior(
+        window=(window[0], window[1], window[2]),
+        distance_mm=distance,
+        border_mm=border_mm,
+        reach_mm=reach_mm,
+    )
 
 
 def refine(
     hu: npt.NDArray[np.float32],
     soft: Mask,
     deep: Mask,
-    atlas_labels: npt.NDArray[np.uint8],
-    groups: list[tuple[int, ...]],
+    shapes: list[Mask],
+    wide: set[int],
+    fatty: set[int],
     grid: Grid,
 ) -> npt.NDArray[np.int16]:
     """Return for every voxel the index of its group + 1, or 0 for none.
@@ -82,45 +99,61 @@ def refine(
         Voxels that may belong to an organ (in the body; no lung, bone or gas).
     deep
         Voxels deep inside the trunk, where soft tissue of no organ is less likely.
-    groups
-        Labels of the atlas that form one class each.
+    shapes
+        Where each group of organs is expected.
+    wide
+        Groups whose place is hardly known: they fill what is left in the body cavities.
+    fatty
+        Groups that hold fat (breasts).
     """
-    priors = [(i, prior_of(atlas_labels, labels, grid)) for i, labels in enumerate(groups)]
+    priors = [(i, prior_of(shape, grid, wide=i in wide)) for i, shape in enumerate(shapes)]
     smooth = ndimage.gaussian_filter(hu, 0.8)
     result = np.zeros(hu.shape, dtype=np.int16)
     for round_ in range(ROUNDS):
         best = np.full(hu.shape, -np.inf, dtype=np.float32)
         inside_any = np.zeros(hu.shape, dtype=np.float32)
+        others = np.zeros(hu.shape, dtype=np.float32)
         update = np.zeros(hu.shape, dtype=np.int16)
-        for i, prior in priors:
+        for i, prior in sorted(priors, key=lambda item: item[0] in wide):
             if prior is None:
                 continue
             w = prior.window
-            mean, spread = _statistics(smooth[w], soft[w], prior, result[w] == i + 1 if round_ else None)
-            chance = 1.0 / (1.0 + np.exp(np.clip(prior.distance_mm / BORDER_MM, -30, 30)))
+            limits = FATTY_HU if i in fatty else SOFT_HU
+            current = result[w] == i + 1 if round_ else None
+            mean, spread = _statistics(smooth[w], soft[w], prior, current, limits)
+            chance = 1.0 / (1.0 + np.exp(np.clip(prior.distance_mm / prior.border_mm, -30, 30)))
             score = np.log(chance + 1e-9) + _likelihood(smooth[w], mean, spread)
+            if i in wide:  # bowel takes what is left between organs with a place of their own
+                score += np.log(np.maximum(0.02, 1.0 - others[w]))
             if (prior.distance_mm < 0).sum() * grid.voxel_volume_cm3 < LARGE_CM3:
                 score = score + np.float32(DEEP_LOG) * deep[w]
-            allowed = soft[w] & (prior.distance_mm < REACH_MM)
+            allowed = soft[w] & (smooth[w] > limits[0]) & (prior.distance_mm < prior.reach_mm)
+            if i in wide:
+                allowed &= deep[w] | (prior.distance_mm < 0)
             better = allowed & (score > best[w])
             best[w][better] = score[better]
             update[w][better] = i + 1
             inside_any[w] = np.maximum(inside_any[w], chance)
+            if i not in wide:
+                others[w] = inside_any[w]
         none = np.log(np.maximum(0.02, 1.0 - inside_any))
         none = np.where(deep, none + np.float32(DEEP_LOG), none)
         muscle = none + _likelihood(smooth, 50.0, 30.0)
         fat = none + _likelihood(smooth, FAT_HU, FAT_SPREAD_HU)
         update[np.maximum(muscle, fat) > best] = 0
-        update[smooth < SOFT_HU[0]] = 0
         result = update
-    return _tidy(result, len(groups))
+    return _tidy(result, len(shapes))
 
 
 def _statistics(
-    smooth: npt.NDArray[np.float32], soft: Mask, prior: Prior, current: Mask | None
+    smooth: npt.NDArray[np.float32],
+    soft: Mask,
+    prior: Prior,
+    current: Mask | None,
+    limits: tuple[float, float],
 ) -> tuple[float, float]:
     """Return centre and spread of an organ's CT numbers, from its inner voxels."""
-    usable = soft & (smooth > SOFT_HU[0]) & (smooth < SOFT_HU[1])
+    usable = soft & (smooth > limits[0]) & (smooth < limits[1])
     depth = float(prior.distance_mm.min())
     inner = usable & (prior.distance_mm < min(-2.0, 0.3 * depth))
     if current is not None and current.sum() > 50:

@@ -16,6 +16,8 @@ from omnidose.volume import Grid
 
 #: Brightness of air, soft tissue, lung, bone in the images that are matched.
 BRIGHTNESS = np.array([0.0, 100.0, 30.0, 190.0], dtype=np.float32)
+#: How far beyond the scan the fitted atlas is kept, for organs that are moved into it, mm.
+BEYOND_MM = 140.0
 #: Blur of the images, mm.
 BLUR_MM = 5.0
 #: Voxels of the deformation, the largest step per round, blur of a step, mm.
@@ -32,6 +34,8 @@ class Registration:
     ----------
     labels
         Atlas labels on the scan's grid, after affine and deformation.
+    labels_beyond
+        The same with ``margin`` more layers at both ends, where the deformation of the ends goes on.
     affine_to_atlas_mm
         4x4, point of the patient (LPS mm) -> point of the atlas, without the deformation.
     misfit_before, misfit_after
@@ -39,6 +43,8 @@ class Registration:
     """
 
     labels: npt.NDArray[np.uint8]
+    labels_beyond: npt.NDArray[np.uint8]
+    margin: int
     affine_to_atlas_mm: npt.NDArray[np.float64]
     location: Location
     misfit_before: float
@@ -51,6 +57,7 @@ def register(
     atlas: BodyModel,
     *,
     deform: bool = True,
+    arms: bool = True,
     progress: Callable[[str], None] = lambda _text: None,
 ) -> Registration:
     """Fit the atlas to the tissue classes of a scan.
@@ -61,10 +68,12 @@ def register(
         uint8 [z, y, x]: 0 outside, 1 soft, 2 lung, 3 bone.
     deform
         Deform after the affine fit.
+    arms
+        False if the scan's arms were left out: the atlas's arm bones are then taken for soft tissue.
     """
     from scipy.ndimage import gaussian_filter
 
-    atlas_classes = class_image(atlas.labels, atlas)
+    atlas_classes = class_image(atlas.labels, atlas, arms=arms)
     progress("finding the scanned part of the body")
     location = locate(classes, grid, atlas_classes, atlas.grid)
     fixed = gaussian_filter(BRIGHTNESS[classes], [BLUR_MM / d for d in grid.spacing_mm[::-1]])
@@ -81,12 +90,30 @@ def register(
         small = reduced_grid(grid, factors)
         flow = fit_deformation(reduce_mean(fixed, factors), small, moving, atlas.grid, affine)
         shift = _resize(flow, small, grid)
+    margin = int(np.ceil(BEYOND_MM / grid.spacing_mm[2]))
+    beyond = _longer(grid, margin)
+    if shift is not None:
+        shift = np.pad(shift, ((0, 0), (margin, margin), (0, 0), (0, 0)), mode="edge")
+    labels = warp(atlas.labels, atlas.grid, beyond, affine, shift, order=0)
     return Registration(
-        labels=warp(atlas.labels, atlas.grid, grid, affine, shift, order=0),
+        labels=labels[margin : margin + grid.shape_zyx[0]],
+        labels_beyond=labels,
+        margin=margin,
         affine_to_atlas_mm=affine,
         location=location,
         misfit_before=before,
         misfit_after=after,
+    )
+
+
+def _longer(grid: Grid, margin: int) -> Grid:
+    """Return a grid with more layers at both ends."""
+    nz, ny, nx = grid.shape_zyx
+    x, y, z = grid.origin_mm
+    return Grid(
+        shape_zyx=(nz + 2 * margin, ny, nx),
+        spacing_mm=grid.spacing_mm,
+        origin_mm=(x, y, z - margin * grid.spacing_mm[2]),
     )
 
 
@@ -134,6 +161,7 @@ def _extent(mask: npt.NDArray[np.bool_], grid: Grid, axis: int) -> tuple[float, 
 PRIOR_SHIFT_MM, PRIOR_SCALE, PRIOR_TURN = 40.0, 0.08, 0.06
 #: Points of the scan that the affine fit compares.
 AFFINE_POINTS = 10_000
+AFFINE_ROUNDS = 15
 
 
 def fit_affine(
@@ -173,7 +201,8 @@ def fit_affine(
 
     start = np.zeros(12)
     size = np.array([10.0] * 3 + [0.05] * 9)
-    fit = least_squares(residuals, start, x_scale=size, method="trf", max_nfev=15)
+    # MINPACK counts the evaluations for the slopes too: 13 per round
+    fit = least_squares(residuals, start, x_scale=size, method="lm", max_nfev=13 * AFFINE_ROUNDS)
     n = len(points)
     before, after = (1e4 * float(np.mean(residuals(p)[:n] ** 2)) for p in (start, fit.x))
     return matrix(fit.x), before, after
@@ -215,12 +244,20 @@ def fit_deformation(
         for _round in range(rounds):
             seen = warp(moving, atlas_grid, grid, affine, shift, order=1)
             difference = (seen - fixed) / 100.0
-            slope = np.stack([np.gradient(seen / 100.0, spacing_zyx[2 - a], axis=2 - a) for a in range(3)])
+            slope = np.stack([_gradient(seen / 100.0, spacing_zyx[2 - a], 2 - a) for a in range(3)])
             norm = (slope**2).sum(axis=0) + (difference / STEP_MM) ** 2 + 1e-6
             force = -difference * slope / norm
             shift += np.stack([gaussian_filter(f, FORCE_MM / spacing_zyx) for f in force])
             shift = np.stack([gaussian_filter(u, 0.25 * sigma) for u in shift])
     return shift
+
+
+def _gradient(image: npt.NDArray[Any], spacing_mm: float, axis: int) -> npt.NDArray[Any]:
+    """Return the slope along an axis; zero where the image has one layer."""
+    if image.shape[axis] < 2:
+        return np.zeros_like(image)
+    out: npt.NDArray[Any] = np.gradient(image, spacing_mm, axis=axis)
+    return out
 
 
 def warp(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from omnidose.anatomy.body import BodyModel, Organ, Origin
 from omnidose.anatomy.segmentation.classical import Tissues, find_tissues
+from omnidose.anatomy.segmentation.expected import expected_dice
 from omnidose.anatomy.segmentation.grids import (
     enlarge,
     factors_for,
@@ -18,7 +19,15 @@ from omnidose.anatomy.segmentation.grids import (
     reduce_mean,
     reduced_grid,
 )
-from omnidose.anatomy.segmentation.location import LUNG_KEYS, bone_keys, tissue_classes
+from omnidose.anatomy.segmentation.location import ARM_KEYS, LUNG_KEYS, bone_keys, tissue_classes
+from omnidose.anatomy.segmentation.placement import (
+    APART,
+    APART_MM,
+    moved,
+    piece_for,
+    pieces_apart,
+    place,
+)
 from omnidose.anatomy.segmentation.refine import fill_skull, nearest_label, refine
 from omnidose.anatomy.segmentation.registration import Registration, register
 from omnidose.volume import Grid, Volume
@@ -26,22 +35,29 @@ from omnidose.volume import Grid, Volume
 Mask = npt.NDArray[np.bool_]
 #: Voxels of the classical masks and of the fitted organs, mm.
 FINE_MM, COARSE_MM = 2.6, 4.2
+#: All parts of the colon are found together.
+COLON = (
+    "ascending-colon",
+    "transverse-colon",
+    "descending-colon",
+    "sigmoid-colon",
+    "rectum",
+    "colon-contents",
+)
+SMALL_BOWEL = ("small-intestine", "small-intestine-contents")
 #: Wall and contents of one organ are found together and divided afterwards.
 TOGETHER = (
     ("heart", "heart-contents"),
     ("stomach", "stomach-contents"),
     ("bladder", "bladder-contents"),
     ("gall-bladder", "gall-bladder-contents"),
+    COLON,
+    SMALL_BOWEL,
 )
 #: Hollow organs that take the gas that is neither lung nor airway.
 HOLLOW = ("stomach-contents", "colon-contents", "small-intestine", "small-intestine-contents")
 #: Labels that are no organ with a border of its own.
 REST = frozenset({"soft-tissue", "muscle", "adipose-tissue", "skin", "air-in-body", "blood-vessels"})
-#: Typical Dice coefficient by how an organ was found: the table in docs/methods/segmentation.md.
-EXPECTED_DICE = {"lung": 0.96, "bone": 0.75, "rest": 0.8, "brain": 0.95, "liver": 0.75, "heart": 0.65}
-EXPECTED_DICE |= {"heart-contents": 0.65, "spleen": 0.45, "stomach": 0.4, "stomach-contents": 0.4}
-#: For every other organ of the fitted phantom: its place is right within 2 to 4 cm, its outline is not.
-EXPECTED_DICE_SMALL = 0.15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,14 +138,22 @@ def segment(
     hu = reduce_mean(ct.array, fine)
     tissues = find_tissues(hu, fine_grid)
     notes: list[str] = []
+    own_atlas = atlas is None
     if atlas is None:
-        atlas = _phantom(tissues, fine_grid, sex, age_y, height_cm, weight_kg, notes)
+        down = _arms_down(tissues)
+        if not down:
+            tissues = replace(tissues, limbs=np.zeros_like(tissues.body))
+        atlas = _phantom(down, sex, age_y, height_cm, weight_kg, notes)
+    else:
+        tissues = replace(tissues, limbs=np.zeros_like(tissues.body))
     classes = tissue_classes(tissues)
     coarse = factors_for(fine_grid, COARSE_MM)
     coarse_grid = reduced_grid(fine_grid, coarse)
-    fitted = register(reduce_labels(classes, coarse), coarse_grid, atlas, progress=progress)
+    fitted = register(
+        reduce_labels(classes, coarse), coarse_grid, atlas, arms=not tissues.limbs.any(), progress=progress
+    )
     progress("refining organs with the CT numbers")
-    labels = _merge(hu, tissues, fine_grid, coarse, fitted, atlas)
+    labels = _merge(hu, tissues, fine_grid, coarse, fitted, atlas, typical=own_atlas)
     if not fitted.location.is_sure:
         notes.append(
             "the scanned part of the body was not certain: another place along the body fits nearly as well"
@@ -151,8 +175,7 @@ def segment(
 
 
 def _phantom(
-    tissues: Tissues,
-    grid: Grid,
+    arms_down: bool,
     sex: str,
     age_y: float | None,
     height_cm: float | None,
@@ -164,7 +187,7 @@ def _phantom(
 
     if sex not in ("M", "F"):
         notes.append("sex unknown: the female phantom was fitted")
-    arms = "down" if _limbs_beside(tissues, grid) else "up"
+    arms = "down" if arms_down else "up"
     notes.append(f"arms taken as {arms}")
     return make_phantom(
         sex if sex in ("M", "F") else "F",
@@ -177,23 +200,16 @@ def _phantom(
     )
 
 
-def _limbs_beside(tissues: Tissues, grid: Grid) -> bool:
-    """Tell whether arms lie beside the trunk: two or more large pieces of body in a layer without lungs' tip.
+def _arms_down(tissues: Tissues) -> bool:
+    """Tell whether arms lie beside the trunk, in a quarter of the layers below the middle of the lungs.
 
-    A scan without lungs (head, pelvis, legs) counts as arms down.
+    Raised arms lie above it. A scan without lungs (head, pelvis, legs) counts as arms down.
     """
-    from scipy import ndimage
-
     with_lung = np.flatnonzero(tissues.lungs.any(axis=(1, 2)))
     if with_lung.size == 0:
         return True
-    area = grid.spacing_mm[0] * grid.spacing_mm[1] / 100.0
-    pieces = 0
-    for k in with_lung[:: max(1, with_lung.size // 12)]:
-        label, count = ndimage.label(tissues.body[k])
-        sizes = np.sort(np.bincount(label.ravel())[1:])[::-1] * area if count else np.zeros(1)
-        pieces += int(sizes.size > 1 and sizes[1] > 20)
-    return pieces > 3
+    middle = int(with_lung.mean()) + 1
+    return bool(tissues.limbs[:middle].any(axis=(1, 2)).mean() > 0.25)
 
 
 def _merge(
@@ -203,25 +219,38 @@ def _merge(
     coarse: tuple[int, int, int],
     fitted: Registration,
     atlas: BodyModel,
+    *,
+    typical: bool,
 ) -> npt.NDArray[np.uint8]:
     """Return the labels on the fine grid: classical masks first, then organs of the fitted atlas."""
     label_of = {organ.key: organ.label for organ in atlas.organs}
     coarse_grid = reduced_grid(grid, coarse)
     coarse_hu = reduce_mean(hu, coarse)
-    body, lungs, bone, gas, airway = (
-        reduce_labels(m, coarse)
-        for m in (tissues.body, tissues.lungs, tissues.bone, tissues.gas, tissues.airway)
-    )
-    soft = body & ~lungs & ~bone & ~gas & ~airway
+    masks = (tissues.body, tissues.lungs, tissues.bone, tissues.gas, tissues.airway, tissues.limbs)
+    body, lungs, bone, gas, airway, limbs = (reduce_labels(m, coarse) for m in masks)
+    soft = body & ~lungs & ~bone & ~gas & ~airway & ~limbs
     groups = _groups(atlas)
-    refined = refine(coarse_hu, soft, _deep(body, bone, coarse_grid), fitted.labels, groups, coarse_grid)
+    key_of = {label: key for key, label in label_of.items()}
+    keys = [key_of[group[0]] for group in groups]
+    shifts = place(coarse_hu, soft, fitted.labels, groups, keys, coarse_grid, typical=typical)
+    wide = {i for i, key in enumerate(keys) if key in COLON or key in SMALL_BOWEL}
+    deep = _deep(body & ~limbs, bone, coarse_grid)
+    atlas_shapes = [
+        moved(fitted.labels_beyond, group, shift, fitted.margin)
+        for group, shift in zip(groups, shifts, strict=True)
+    ]
+    shapes = [shape > 0 for shape in atlas_shapes]
+    for i, mask in _organs_apart(coarse_hu, soft, shapes, keys, coarse_grid).items():
+        shapes[i] = mask
+    fatty = {i for i, key in enumerate(keys) if key.endswith("breast")}
+    refined = refine(coarse_hu, soft, deep, shapes, wide, fatty, coarse_grid)
     organs = np.zeros_like(fitted.labels)
     for i, group in enumerate(groups):
         where = refined == i + 1
         if len(group) == 1:
             organs[where] = group[0]
         elif where.any():
-            organs += nearest_label(fitted.labels, group, where, coarse_grid)
+            organs += nearest_label(atlas_shapes[i], group, where, coarse_grid)
     if "brain" in label_of:
         brain = fill_skull(organs == label_of["brain"], coarse_hu, soft, coarse_grid)
         organs[brain] = label_of["brain"]
@@ -229,10 +258,53 @@ def _merge(
     organs = np.where(gas, nearest_label(fitted.labels, hollow, gas, coarse_grid), organs)
     bones = tuple(o.label for o in atlas.organs if o.key in bone_keys())
     site = nearest_label(fitted.labels, bones, bone, coarse_grid)
+    site = _arm_sites(site, bone & limbs, coarse_grid, fitted, atlas)
     shape = hu.shape
     fine = enlarge(organs, coarse, (shape[0], shape[1], shape[2]))
     fine_site = enlarge(_spread(site, coarse_grid), coarse, (shape[0], shape[1], shape[2]))
     return _paint(fine, fine_site, tissues, label_of)
+
+
+def _organs_apart(
+    hu: npt.NDArray[np.float32], soft: Mask, shapes: list[Mask], keys: list[str], grid: Grid
+) -> dict[int, Mask]:
+    """Return the organs that fat sets apart, by the index of their group."""
+    wanted = [i for i, key in enumerate(keys) if key in APART and shapes[i].any()]
+    found: dict[int, Mask] = {}
+    for erosion_mm in APART_MM:
+        missing = [i for i in wanted if i not in found]
+        if not missing:
+            break
+        pieces = pieces_apart(hu, soft, grid, erosion_mm)
+        for i in missing:
+            mask = piece_for(keys[i], shapes[i], pieces, grid)
+            if mask is not None and not any((mask & other).any() for other in found.values()):
+                found[i] = mask
+    return found
+
+
+def _arm_sites(
+    site: npt.NDArray[np.uint8], bone: Mask, grid: Grid, fitted: Registration, atlas: BodyModel
+) -> npt.NDArray[np.uint8]:
+    """Give the bones of arms beside the trunk the site that the atlas has at their height."""
+    if not bone.any():
+        return site
+    label_of = {organ.key: organ.label for organ in atlas.organs}
+    lowest = {}
+    for key in ARM_KEYS:
+        rows = np.flatnonzero((atlas.labels == label_of.get(key, 255)).any(axis=(1, 2)))
+        if rows.size:
+            lowest[label_of[key]] = float(atlas.grid.axis_mm(2)[rows[0]])
+    if not lowest:
+        return site
+    affine = fitted.affine_to_atlas_mm
+    height = affine[2, 2] * grid.axis_mm(2) + affine[2, 3]
+    out = site.copy()
+    for k in np.flatnonzero(bone.any(axis=(1, 2))):
+        below = {label: z for label, z in lowest.items() if z <= height[k]}
+        label = max(below, key=lambda n: below[n]) if below else min(lowest, key=lambda n: lowest[n])
+        out[k][bone[k]] = label
+    return out
 
 
 #: Depth under the skin at which the body cavities begin, mm.
@@ -268,7 +340,7 @@ def _groups(atlas: BodyModel) -> list[tuple[int, ...]]:
     groups: list[tuple[int, ...]] = []
     used: set[str] = set()
     for pair in TOGETHER:
-        present = tuple(label_of[key] for key in pair if key in label_of)
+        present = tuple(label_of[key] for key in pair if key in label_of)  # the wall comes first
         if present:
             groups.append(present)
             used |= set(pair)
@@ -312,7 +384,8 @@ def _describe(labels: npt.NDArray[np.uint8], atlas: BodyModel) -> tuple[tuple[Or
         kind = "lung" if organ.key in LUNG_KEYS else "bone" if organ.key in bone_keys() else ""
         kind = kind or ("rest" if organ.key in REST else "")
         origin = Origin.SEGMENTED if kind else Origin.ATLAS
-        dice[organ.key] = EXPECTED_DICE.get(kind or organ.key, EXPECTED_DICE_SMALL)
+        group = "colon" if organ.key in COLON else organ.key.removesuffix("-contents")
+        dice[organ.key] = expected_dice(kind or group)
         found.append(Organ(key=organ.key, label=organ.label, origin=origin))
     return tuple(found), dice
 
