@@ -78,8 +78,8 @@ def check_case1(context: Context) -> Iterator[Row]:
 def check_case2(context: Context) -> Iterator[Row]:
     """Body totals always; tomosynthesis and the nine volumes of interest with ``--full``.
 
-    The totals at 120 kVp lie 0.10 % below the mean of the four codes, 0.04 % from the end of their range:
-    the short run must know them to 0.015 % (see docs/methods/engine.md for the reason).
+    The total at 120 kVp lies 0.13 % below the mean of the four codes, 0.02 % from the end of their range: the
+    short run must know it to 0.015 % (see docs/methods/engine.md for the likely reason).
     """
     modes = CASE2_MODES if context.full else {"radiography": 0.0}
     for beam in CASE2_BEAMS:
