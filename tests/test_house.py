@@ -39,6 +39,7 @@ DIMENSIONLESS = {
     "second_misfit": "a relative misfit",
     "share": "a share between 0 and 1",
     "neck_share": "a share between 0 and 1",
+    "dice": "overlap of two masks, between 0 and 1",
     "iodine_share": "a share between 0 and 1",
 }
 #: One name in one place: the unit is a field beside it, or it is a drawing, or the outside world named it.
