@@ -14,15 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
+from omnidose.exams.segmentation_cases import SYNTHETIC, all_cases, synthetic_case
 from omnidose.exams.validation_segmentation import (
     FULL_HISTORIES,
     ORGANS,
     QUICK_HISTORIES,
-    SYNTHETIC,
     OrganComparison,
-    all_cases,
     run_case,
-    synthetic_case,
 )
 from omnidose.validation import reference_dir
 

@@ -10,10 +10,9 @@ import pytest
 from omnidose.anatomy.body import BodyModel, Organ, Origin
 from omnidose.anatomy.segmentation import Segmentation
 from omnidose.anatomy.segmentation.expected import mask_std_rel
+from omnidose.exams.segmentation_cases import Case, case_of_body
 from omnidose.exams.validation_segmentation import (
-    Case,
     body_of_case,
-    case_of_body,
     compare,
     joined_masks,
     summary_rows,

@@ -19,7 +19,7 @@ ArrayF8 = npt.NDArray[np.float64]
 #: From this mass on an organ counts as large, g.
 LARGE_G = 100.0
 #: Standard uncertainty of an organ's dose from its outline, by origin: (large organs, smaller ones).
-OUTLINE_STD_REL = {Origin.SEGMENTED: (0.02, 0.05), Origin.ATLAS: (0.05, 0.15)}
+OUTLINE_STD_REL = {Origin.SEGMENTED: (0.03, 0.05), Origin.ATLAS: (0.05, 0.15)}
 #: Standard uncertainty of a fitted organ's place along the body, mm, and what each mm beyond the images adds.
 #: Measured on the ICRP 110 phantoms (chest, abdomen, head): 20 mm within the images; beyond them 20 to 40 mm
 #: at 5 to 10 cm, 80 mm at 35 cm.

@@ -9,6 +9,7 @@ from omnidose.exams.validation_completion import check_completion
 from omnidose.exams.validation_install import check_install
 from omnidose.exams.validation_marker import check_marker
 from omnidose.exams.validation_patients import SERIES, check_chest, check_head, check_speed
+from omnidose.exams.validation_segmentation import check_segmentation
 from omnidose.validation import Claim, Context, Row, Suite
 
 
@@ -50,6 +51,7 @@ SUITE = Suite(
                 "Organ doses with built-in against reference masks: median difference <= 5 % for large "
                 "organs, <= 15 % for small ones, inside the stated interval"
             ),
+            check=check_segmentation,
         ),
         Claim(
             name="completion",

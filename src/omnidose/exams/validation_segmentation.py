@@ -16,20 +16,20 @@ Definitions, fixed before the first figures were looked at:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from omnidose.anatomy.body import BodyModel, Origin
-from omnidose.anatomy.segmentation import Segmentation, dice_coefficient, segment
-from omnidose.anatomy.segmentation.location import bone_keys
 from omnidose.dosimetry.anatomy_uncertainty import LARGE_G, OUTLINE_STD_REL, place_std_rel
+from omnidose.exams.segmentation_cases import SYNTHETIC, Case, all_cases, synthetic_case
 from omnidose.validation import Context, Row, within
-from omnidose.volume import Grid, Volume
+
+if TYPE_CHECKING:
+    from omnidose.anatomy.segmentation import Segmentation
 
 Mask = npt.NDArray[np.bool_]
 Dose = npt.NDArray[np.float32]
@@ -79,47 +79,14 @@ LARGE_CM3, SMALLEST_CM3 = 100.0, 1.0
 LARGE_REL, SMALL_REL = 0.05, 0.15
 #: Share of organs that a 95 % interval should hold; what we ask of the stated ones.
 INSIDE_SHARE = 0.9
-ICRP110 = "icrp110"
-REAL_CT, REAL_LABELS = "dicom/ts_example_ct_3mm.nii.gz", "dicom/ts_example_seg_3mm.nii.gz"
 QUICK_HISTORIES, FULL_HISTORIES = 1e6, 4e6
 #: What must be known about a group of cases.
 NOTES = {
-    "synthetic": "; bodies of the fitted phantom's own family, without its typical displacements",
+    "synthetic": "; bodies of the fitted phantom's own family",
     "icrp110": "; these two phantoms gave the typical displacements",
     "real": "; n = 1 patient, the labels are TotalSegmentator's",
 }
 _SOURCE = "the same dose map over reference masks"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """A CT with known organs.
-
-    Attributes
-    ----------
-    ct
-        int16, along +L, +P, +S.
-    reference
-        Labels on the CT's grid; ``names``: label -> canonical organ.
-    first_layer
-        The reference covers this slice and all above it.
-    group
-        ``synthetic``, ``icrp110`` or ``real``.
-    """
-
-    name: str
-    group: str
-    sex: str
-    ct: Volume = field(repr=False)
-    reference: npt.NDArray[np.uint8] = field(repr=False)
-    names: dict[int, str] = field(repr=False)
-    first_layer: int = 0
-    head: bool = False
-
-    @property
-    def layers(self) -> slice:
-        """Slices that are compared."""
-        return slice(self.first_layer, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +129,8 @@ class OrganComparison:
 
 def _keys_of(organ: str) -> frozenset[str]:
     """Return the canonical names that make up a compared organ."""
+    from omnidose.anatomy.segmentation.location import bone_keys
+
     return bone_keys() if organ == "skeleton" else frozenset(ORGANS[organ])
 
 
@@ -240,6 +209,8 @@ def compare(
     case: Case, segmentation: Segmentation, body: BodyModel, maps: list[Dose]
 ) -> list[OrganComparison]:
     """Return every organ of at least 1 cm3 of a case."""
+    from omnidose.anatomy.segmentation import dice_coefficient
+
     reference = joined_masks(case.reference, case.names)
     ours = joined_masks(segmentation.labels, {organ.label: organ.key for organ in segmentation.organs})
     stated = stated_std_rel(body, maps)
@@ -279,149 +250,20 @@ def _difference(dose: Dose, density: Dose, found: Mask, reference: Mask) -> floa
     return ours / theirs - 1.0
 
 
-def case_of_body(
-    body: BodyModel,
-    name: str,
-    group: str,
-    low_mm: float,
-    high_mm: float,
-    *,
-    head: bool = False,
-    repeat_z: int = 1,
-    noise_hu: float = 15.0,
-) -> Case:
-    """Return a noisy CT of a part of a body, on a couch, with the body's labels.
+def run_case(case: Case, histories: float) -> list[OrganComparison]:
+    """Segment a case, simulate its scan, and compare.
 
-    Parameters
-    ----------
-    low_mm, high_mm
-        Range along the body.
-    repeat_z
-        Repeat every layer, for phantoms with voxels much higher than wide.
+    A synthetic body is fitted with a phantom of its own family as the atlas, so without the typical
+    displacements of real organs against that phantom.
     """
-    from omnidose.anatomy.stylised import stylised_to_hu
-
-    z = body.grid.axis_mm(2)
-    rows = slice(int(np.searchsorted(z, low_mm)), int(np.searchsorted(z, high_mm)))
-    hu = np.repeat(stylised_to_hu(body)[rows], repeat_z, axis=0).astype(np.float32)
-    labels = np.repeat(body.labels[rows], repeat_z, axis=0)
-    dx, dy, dz = body.grid.spacing_mm
-    dz /= repeat_z
-    sides, behind = round(20 / dx), round(30 / dy)
-    pad = ((0, 0), (sides, behind), (sides, sides))
-    hu = np.pad(hu, pad, constant_values=-1000.0)
-    labels = np.pad(labels, pad)
-    lowest = int(np.flatnonzero((labels > 0).any(axis=(0, 2)))[-1])
-    plate = lowest + 2
-    hu[:, plate : plate + max(1, round(4 / dy)), sides:-sides] = 0.0
-    hu += noise_hu * np.random.default_rng(7).standard_normal(hu.shape, dtype=np.float32)
-    ct = np.clip(np.rint(hu), -1024, 3071).astype(np.int16)
-    grid = Grid(shape_zyx=ct.shape, spacing_mm=(dx, dy, dz), origin_mm=(-150.0, -120.0, -800.0))
-    names = {organ.label: organ.key for organ in body.organs}
-    sex = body.person.sex or name[:1]
-    return Case(
-        name=name, group=group, sex=sex, ct=Volume.on_grid(ct, grid), reference=labels, names=names, head=head
-    )
-
-
-def ranges_mm(body: BodyModel) -> dict[str, tuple[float, float]]:
-    """Return realistic scan ranges of a body: 10 to 20 mm beyond their landmarks."""
-    from omnidose.modalities.ct.validation import organ_range_mm
-
-    lungs = organ_range_mm(body, ("left-lung", "right-lung"))
-    belly = organ_range_mm(body, ("liver", "spleen", "left-kidney", "right-kidney"))
-    pelvis = organ_range_mm(body, ("pelvis",))
-    brain = organ_range_mm(body, ("brain",))
-    eyes = organ_range_mm(body, ("left-eye", "right-eye"))
-    return {
-        "chest": (lungs[0] - 20, lungs[1] + 20),
-        "abdomen": (belly[0] - 20, belly[1] + 20),
-        "abdomen and pelvis": (pelvis[0] - 20, belly[1] + 20),
-        "head": (min(eyes[0], brain[0]) - 20, brain[1] + 20),
-    }
-
-
-#: Synthetic bodies: sex, height (cm), weight (kg), scan range. The segmenter is told the sex only, and fits
-#: the adult of the family's own size (M 179 cm, 73.6 kg).
-SYNTHETIC: tuple[tuple[str, float, float, str], ...] = (
-    ("M", 185.0, 92.0, "chest"),
-    ("F", 158.0, 75.0, "chest"),
-    ("M", 168.0, 62.0, "abdomen and pelvis"),
-    ("F", 172.0, 85.0, "abdomen"),
-    ("F", 160.0, 52.0, "head"),
-)
-
-
-def synthetic_case(sex: str, height_cm: float, weight_kg: float, part: str, voxel_mm: float = 4.0) -> Case:
-    """Return a part of a phantom from equations of a given size."""
+    from omnidose.anatomy.segmentation import segment
     from omnidose.anatomy.stylised import make_phantom
 
-    arms = "down" if part == "head" else "up"
-    body = make_phantom(
-        sex, height_cm=height_cm, weight_kg=weight_kg, voxel_mm=voxel_mm, arms=arms, ct_like=True
-    )
-    name = f"{sex} {height_cm:.0f} cm {weight_kg:.0f} kg, {part}"
-    return case_of_body(body, name, "synthetic", *ranges_mm(body)[part], head=part == "head")
-
-
-def icrp110_cases() -> Iterator[Case]:
-    """Yield chest, abdomen with pelvis, and head of both ICRP 110 phantoms (arms beside the trunk)."""
-    from omnidose.anatomy.icrp110 import load_reference_phantom
-
-    for name, sex, repeat_z in (("AM", "M", 2), ("AF", "F", 1)):
-        body = load_reference_phantom(name)
-        for part in ("chest", "abdomen", "abdomen and pelvis", "head"):
-            case = case_of_body(
-                body,
-                f"ICRP 110 {name}, {part}",
-                "icrp110",
-                *ranges_mm(body)[part],
-                head=part == "head",
-                repeat_z=repeat_z,
-            )
-            assert case.sex == sex
-            yield case
-
-
-def real_case(reference: Path) -> Case:
-    """Return the real abdomen and pelvis whose top 30 of 112 slices have a label map.
-
-    The labels are TotalSegmentator's own (its example), so they are a good segmentation, not a truth.
-    """
-    import nibabel
-
-    from omnidose import data
-    from omnidose.anatomy.organs import from_totalsegmentator
-
-    volumes = []
-    for name in (REAL_CT, REAL_LABELS):
-        image: Any = nibabel.load(reference / name)
-        array = np.ascontiguousarray(np.asarray(image.dataobj).transpose(2, 1, 0))
-        affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ image.affine
-        volumes.append(Volume(array=array, affine_lps_mm=affine).to_lps())
-    ct, labelled = volumes
-    n = labelled.array.shape[0]
-    first = ct.array.shape[0] - n
-    table = data.load("totalsegmentator_labels")
-    named = {int(v): str(t) for v, t in zip(table["label"], table["name"], strict=True)}
-    keys = {value: key for value, text in named.items() if (key := from_totalsegmentator(text))}
-    labels = np.zeros(ct.array.shape, dtype=np.uint8)
-    labels[first:] = labelled.array
-    whole = Volume.on_grid(np.clip(ct.array, -1024, 3071).astype(np.int16), ct.grid)
-    return Case(
-        name="real abdomen, 30 labelled slices",
-        group="real",
-        sex="M",
-        ct=whole,
-        reference=labels,
-        names=keys,
-        first_layer=first,
-    )
-
-
-def run_case(case: Case, histories: float) -> list[OrganComparison]:
-    """Segment a case, simulate its scan, and compare."""
-    found = segment(case.ct, sex=case.sex)
+    atlas = None
+    if case.group == "synthetic":
+        arms = "down" if case.head else "up"
+        atlas = make_phantom(case.sex, voxel_mm=4.0, arms=arms, ct_like=True)
+    found = segment(case.ct, sex=case.sex, atlas=atlas)
     body = body_of_case(case, found)
     return compare(case, found, body, dose_maps(case, body, histories))
 
@@ -470,15 +312,3 @@ def check_segmentation(context: Context) -> Iterator[Row]:
         groups.setdefault(case.group, []).extend(run_case(case, FULL_HISTORIES))
     for group, found in groups.items():
         yield from summary_rows(group, found, NOTES[group])
-
-
-def all_cases(reference: Path | None) -> Iterator[Case]:
-    """Yield every case whose data are there."""
-    for fields in SYNTHETIC:
-        yield synthetic_case(*fields)
-    from omnidose.anatomy.icrp110 import has_reference_phantom
-
-    if has_reference_phantom("AM") and has_reference_phantom("AF"):
-        yield from icrp110_cases()
-    if reference is not None and (reference / REAL_CT).exists():
-        yield real_case(reference)
