@@ -155,8 +155,30 @@ def body_from_ct(
         organ_names={item.label: item.key for item in organs},
         image_box=box,
         without_contrast=None if plain is None else _with_media(body, box, plain),
-        warnings=(*ct.warnings, *mask_notes, *media.notes, *found.notes, *completion.notes),
+        warnings=(*ct.warnings, *mask_notes, *media.notes, *_doubts(person, found, completion, options)),
     )
+
+
+def _doubts(
+    person: Person, found: Segmentation, completion: Completion, options: EstimateOptions
+) -> list[str]:
+    """Return what a reader must know about the body; how it was made stands among the assumptions."""
+    said = []
+    if not person.sex:
+        said.append("The sex is unknown: a female phantom was fitted (say --sex F or --sex M).")
+    if not found.place_is_sure:
+        said.append(
+            "It is not certain which part of the body was scanned: another place along the fitted phantom "
+            "would fit nearly as well, so organs that no mask gives may be misplaced."
+        )
+    if completion.truncated_slices and options.completion:
+        said.append(
+            f"{completion.truncated_slices} of {found.labels.shape[0]} slices cut the body at the side: the "
+            "rest comes from the phantom."
+        )
+    elif completion.truncated_slices:
+        said.append(f"{completion.truncated_slices} slices cut the body at the side: the rest is missing.")
+    return said
 
 
 def _labels(

@@ -72,7 +72,7 @@ def run(
     progress
         Called with (stage, share of the stage done, text).
     simulate
-        Another engine than the built-in Monte Carlo (an entry of ``omnidose.engines``).
+        Another engine with the signature of :func:`omnidose.transport.engine.simulate`.
 
     Raises
     ------

@@ -315,6 +315,7 @@ def provenance(
                 effect="edges of the beam are blurred by that much; organ doses do not pass through the map",
             )
         )
+    assumptions.extend(Assumption(key="body", text=text) for text in body.notes)
     assumptions.extend(Assumption(key="ct.limits", text=text) for text in LIMITS)
     tables = {}
     for name in TABLES:
