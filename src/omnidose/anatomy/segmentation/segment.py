@@ -12,6 +12,7 @@ import numpy.typing as npt
 from omnidose.anatomy.body import BodyModel, Organ, Origin
 from omnidose.anatomy.segmentation.classical import Tissues, find_tissues
 from omnidose.anatomy.segmentation.expected import expected_dice
+from omnidose.anatomy.segmentation.eyes import find_eyes
 from omnidose.anatomy.segmentation.grids import (
     enlarge,
     factors_for,
@@ -154,11 +155,12 @@ def segment(
     )
     progress("refining organs with the CT numbers")
     labels = _merge(hu, tissues, fine_grid, coarse, fitted, atlas, typical=own_atlas)
+    seen = _see_eyes(labels, hu, tissues, fine_grid, atlas)
     if not fitted.location.is_sure:
         notes.append(
             "the scanned part of the body was not certain: another place along the body fits nearly as well"
         )
-    organs, dice = _describe(labels, atlas)
+    organs, dice = _describe(labels, atlas, seen)
     shape = grid.shape_zyx
     return Segmentation(
         labels=enlarge(labels, fine, shape),
@@ -172,6 +174,22 @@ def segment(
         place_is_sure=fitted.location.is_sure,
         notes=(f"organs fitted from: {atlas.name}", *notes),
     )
+
+
+def _see_eyes(
+    labels: npt.NDArray[np.uint8], hu: npt.NDArray[np.float32], tissues: Tissues, grid: Grid, atlas: BodyModel
+) -> frozenset[str]:
+    """Put eyeballs that the image shows in the place of the fitted ones; return the organs found so."""
+    label_of = {organ.key: organ.label for organ in atlas.organs}
+    if not {"brain", "left-eye", "right-eye", "soft-tissue"} <= set(label_of):
+        return frozenset()
+    eyes = find_eyes(hu, tissues.body, labels == label_of["brain"], grid)
+    if eyes is None:
+        return frozenset()
+    for key, mask in zip(("left-eye", "right-eye"), eyes, strict=True):
+        labels[labels == label_of[key]] = label_of["soft-tissue"]
+        labels[mask & tissues.body & ~tissues.bone] = label_of[key]
+    return frozenset({"left-eye", "right-eye"})
 
 
 def _phantom(
@@ -374,7 +392,9 @@ def _paint(
     return labels
 
 
-def _describe(labels: npt.NDArray[np.uint8], atlas: BodyModel) -> tuple[tuple[Organ, ...], dict[str, float]]:
+def _describe(
+    labels: npt.NDArray[np.uint8], atlas: BodyModel, seen: frozenset[str]
+) -> tuple[tuple[Organ, ...], dict[str, float]]:
     """Return the organs that are present, with their origin and expected overlap."""
     present = np.bincount(labels.ravel(), minlength=256) > 0
     found, dice = [], {}
@@ -383,9 +403,9 @@ def _describe(labels: npt.NDArray[np.uint8], atlas: BodyModel) -> tuple[tuple[Or
             continue
         kind = "lung" if organ.key in LUNG_KEYS else "bone" if organ.key in bone_keys() else ""
         kind = kind or ("rest" if organ.key in REST else "")
-        origin = Origin.SEGMENTED if kind else Origin.ATLAS
+        origin = Origin.SEGMENTED if kind or organ.key in seen else Origin.ATLAS
         group = "colon" if organ.key in COLON else organ.key.removesuffix("-contents")
-        dice[organ.key] = expected_dice(kind or group)
+        dice[organ.key] = SEEN_EYES_DICE if organ.key in seen else expected_dice(kind or group)
         found.append(Organ(key=organ.key, label=organ.label, origin=origin))
     return tuple(found), dice
 
