@@ -59,6 +59,8 @@ TOGETHER = (
 HOLLOW = ("stomach-contents", "colon-contents", "small-intestine", "small-intestine-contents")
 #: Labels that are no organ with a border of its own.
 REST = frozenset({"soft-tissue", "muscle", "adipose-tissue", "skin", "air-in-body", "blood-vessels"})
+#: Overlap of eyeballs that the image shows: mean of four eyes of the ICRP 110 phantoms (0.82 to 0.90).
+SEEN_EYES_DICE = 0.85
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
