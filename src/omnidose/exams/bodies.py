@@ -24,7 +24,7 @@ from omnidose.anatomy.skin import (
 from omnidose.dicom.ct_series import CtVolume, read_ct_series
 from omnidose.dicom.inventory import Series
 from omnidose.dicom.masks import read_masks
-from omnidose.exams.given_masks import canonical_labels, class_map, combine, from_masks
+from omnidose.exams.given_masks import NamedLabels, canonical_labels, class_map, combine, from_masks
 from omnidose.exams.options import Contrasts, EstimateOptions
 from omnidose.exams.plan import StageProgress
 from omnidose.exams.segmenters import BUILT_IN, segmenter
@@ -111,6 +111,7 @@ def body_from_ct(
 ) -> PatientBody:
     """Make the body from CT numbers that were read already (see :func:`body_of`)."""
     tell = progress or (lambda _stage, _share, _text: None)
+    given, mask_notes = _given(ct, options, tell)
     found = segment(
         ct.volume,
         sex=person.sex,
@@ -119,7 +120,7 @@ def body_from_ct(
         weight_kg=person.weight_kg,
         progress=lambda text: tell("Finding organs", float("nan"), text),
     )
-    labels, organs, whole, mask_notes = _labels(ct, found, options, tell)
+    labels, organs, whole = _labels(found, given)
     labels, organs = _without(labels, organs, options.absent | NO_ORGANS)
     media, plain = _media(ct, found, labels, organs, options.contrast)
     scanned = BodyModel(
@@ -181,10 +182,10 @@ def _doubts(
     return said
 
 
-def _labels(
-    ct: CtVolume, found: Segmentation, options: EstimateOptions, tell: StageProgress
-) -> tuple[npt.NDArray[np.uint8], tuple[Organ, ...], set[str], tuple[str, ...]]:
-    """Return labels, organs, organs given as a whole with their contents, and remarks."""
+def _given(
+    ct: CtVolume, options: EstimateOptions, tell: StageProgress
+) -> tuple[NamedLabels | None, tuple[str, ...]]:
+    """Return the organs that a user's masks or another segmenter give, and remarks."""
     if options.masks is not None:
         tell("Finding organs", float("nan"), "reading the given masks")
         masks = read_masks(
@@ -194,16 +195,24 @@ def _labels(
             label_names=class_map(),
             method="majority",
         )
-        given, notes = canonical_labels(masks), masks.warnings
-    elif options.segmenter != BUILT_IN:
-        tell("Finding organs", float("nan"), options.segmenter)
-        given, notes = from_masks(segmenter(options.segmenter)(ct.volume)), ()
-    else:
-        return found.labels, found.organs, set(), ()
+        given = canonical_labels(masks)
+        return given, (*masks.warnings, *given.notes)
+    if options.segmenter == BUILT_IN:
+        return None, ()
+    tell("Finding organs", float("nan"), options.segmenter)
+    return from_masks(segmenter(options.segmenter)(ct.volume)), ()
+
+
+def _labels(
+    found: Segmentation, given: NamedLabels | None
+) -> tuple[npt.NDArray[np.uint8], tuple[Organ, ...], set[str]]:
+    """Return labels, organs, and the organs that were given as a whole with their contents."""
+    if given is None:
+        return found.labels, found.organs, set()
     labels, organs = combine(given, found.labels, found.organs)
     names = set(given.names.values())
     whole = {wall for contents, wall in CONTENTS.items() if wall in names and contents not in names}
-    return labels, organs, whole, (*notes, *given.notes)
+    return labels, organs, whole
 
 
 def _without(

@@ -173,8 +173,12 @@ def _likelihood(hu: npt.NDArray[np.float32], mean: float, spread: float) -> npt.
     return out
 
 
+#: A piece of at least this share of the largest is a lobe of its own, not a mistake.
+LOBE_SHARE = 0.5
+
+
 def _tidy(groups: npt.NDArray[np.int16], count: int) -> npt.NDArray[np.int16]:
-    """Smooth every organ and keep its largest piece."""
+    """Smooth every organ; keep its largest piece and others of nearly its size (lobes of the thyroid)."""
     out = np.zeros_like(groups)
     for i in range(1, count + 1):
         boxes = ndimage.find_objects((groups == i).view(np.uint8))
@@ -186,7 +190,8 @@ def _tidy(groups: npt.NDArray[np.int16], count: int) -> npt.NDArray[np.int16]:
         if n == 0:
             mask = groups[box] == i
         elif n > 1:
-            mask = label == 1 + int(np.argmax(np.bincount(label.ravel())[1:]))
+            sizes = np.bincount(label.ravel())[1:]
+            mask = np.isin(label, 1 + np.flatnonzero(sizes >= LOBE_SHARE * sizes.max()))
         view = out[box]
         view[mask & (view == 0)] = i
     return out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -203,20 +204,22 @@ def _phantom(
     notes: list[str],
 ) -> BodyModel:
     """Make the phantom of the patient's sex and size, arms as they seem to lie."""
-    from omnidose.anatomy.stylised import make_phantom
-
     if sex not in ("M", "F"):
         notes.append("sex unknown: the female phantom was fitted")
     arms = "down" if arms_down else "up"
     notes.append(f"arms taken as {arms}")
+    return _made(sex if sex in ("M", "F") else "F", age_y, height_cm, weight_kg, arms)
+
+
+@lru_cache(maxsize=2)
+def _made(
+    sex: str, age_y: float | None, height_cm: float | None, weight_kg: float | None, arms: str
+) -> BodyModel:
+    """Make a phantom once for all scans of one person."""
+    from omnidose.anatomy.stylised import make_phantom
+
     return make_phantom(
-        sex if sex in ("M", "F") else "F",
-        age_y=age_y,
-        height_cm=height_cm,
-        weight_kg=weight_kg,
-        voxel_mm=4.0,
-        arms=arms,
-        ct_like=True,
+        sex, age_y=age_y, height_cm=height_cm, weight_kg=weight_kg, voxel_mm=4.0, arms=arms, ct_like=True
     )
 
 
