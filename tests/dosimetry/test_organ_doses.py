@@ -9,7 +9,7 @@ import pytest
 
 from omnidose.anatomy import skeleton
 from omnidose.anatomy.body import BodyModel, BodyRegion, Organ, Origin
-from omnidose.dosimetry.organ_doses import dose_map, organ_doses, regions_of, with_histograms
+from omnidose.dosimetry.organ_doses import dose_map, organ_doses, regions_of, rows_of, with_histograms
 from omnidose.dosimetry.results import Distribution, Normalisation, UncertaintyComponent
 from omnidose.errors import InputError
 from omnidose.physics.materials import Material
@@ -220,3 +220,10 @@ def test_a_body_without_organs_is_refused() -> None:
     empty = replace(BODY, organs=(), regions=())
     with pytest.raises(InputError, match="no organ"):
         organ_doses(TALLY, empty, SCALE)
+
+
+def test_a_whole_beside_its_members_holds_them_all() -> None:
+    rows = dict(rows_of(["lungs", "left-lung", "right-lung", "liver"], skeletal_sites=False))
+    assert sorted(rows["lungs"]) == [0, 1, 2]
+    assert rows["left-lung"] == [1]
+    assert rows["liver"] == [3]

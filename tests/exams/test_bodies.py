@@ -14,12 +14,15 @@ from omnidose.anatomy.body import BodyModel, Organ, Origin, Person
 from omnidose.anatomy.stylised import make_phantom
 from omnidose.anatomy.stylised.ct_numbers import stylised_to_hu
 from omnidose.dicom.inventory import Series, read_inventory
+from omnidose.dicom.masks import MaskSet
 from omnidose.dicom.nifti import write_nifti
 from omnidose.dicom.synthetic_ct import CtTechnique, SyntheticStudy, write_ct_series
+from omnidose.dosimetry.results import OrganDoses
 from omnidose.errors import DependencyError, InputError
 from omnidose.exams.bodies import PatientBody, body_of
-from omnidose.exams.given_masks import NamedLabels, combine, from_masks
+from omnidose.exams.given_masks import NamedLabels, canonical_labels, combine, from_masks
 from omnidose.exams.options import EstimateOptions
+from omnidose.exams.run import contrast_sentence
 from omnidose.volume import Grid, Volume
 
 PERSON = Person(sex="F", age_y=50.0)
@@ -144,6 +147,38 @@ def test_given_masks_rule_over_our_own(plain: tuple[Series, PatientBody], tmp_pa
     assert given.body.organ("liver").origin in (Origin.ATLAS, Origin.PHANTOM)
 
 
+def line(n: int) -> Grid:
+    return Grid(shape_zyx=(1, 1, n), spacing_mm=(3.0, 3.0, 3.0), origin_mm=(0.0, 0.0, 0.0))
+
+
+def test_a_mask_of_many_bones_leaves_each_voxel_its_site() -> None:
+    """Marrow needs the single bone: a mask ``skeleton`` or ``femora`` must not hide it."""
+    own = np.array([[[1, 2, 2, 1, 3, 3]]], dtype=np.uint8)
+    keys = ("soft-tissue", "ribs", "pelvis")
+    organs = tuple(Organ(key=key, label=i + 1, origin=Origin.SEGMENTED) for i, key in enumerate(keys))
+    given = NamedLabels(labels=np.array([[[1, 1, 1, 1, 1, 1]]], dtype=np.uint8), names={1: "skeleton"})
+    labels, found = combine(given, own, organs, line(6))
+    key_of = {organ.label: organ.key for organ in found}
+    assert [key_of[v] for v in labels.ravel().tolist()] == ["ribs"] * 3 + ["pelvis"] * 3 or [
+        key_of[v] for v in labels.ravel().tolist()
+    ] == ["ribs"] * 4 + ["pelvis"] * 2
+    assert "skeleton" not in key_of.values()
+
+
+def test_masks_of_skin_and_empty_masks_change_nothing() -> None:
+    masks = MaskSet(
+        labels=np.array([[[1, 1, 2, 0, 0, 0]]], dtype=np.uint8),
+        grid=line(6),
+        names={1: "Skin", 2: "liver", 3: "spleen"},
+        kind="SEG",
+    )
+    named = canonical_labels(masks)
+    assert named.labels.ravel().tolist() == [0, 0, 1, 0, 0, 0]
+    assert named.names == {1: "liver"}
+    assert any("Skin" in note for note in named.notes)
+    assert any("1 masks hold no voxel" in note for note in named.notes)
+
+
 def test_combination_rules() -> None:
     own = np.array([[[1, 2, 3, 4, 5, 6]]], dtype=np.uint8)
     organs = tuple(
@@ -155,7 +190,7 @@ def test_combination_rules() -> None:
     given = NamedLabels(
         labels=np.array([[[0, 0, 0, 1, 0, 2]]], dtype=np.uint8), names={1: "colon", 2: "ribs"}
     )
-    labels, found = combine(given, own, organs)
+    labels, found = combine(given, own, organs, line(6))
     key_of = {organ.label: organ.key for organ in found}
     assert [key_of[v] for v in labels.ravel().tolist()] == [
         "soft-tissue",
@@ -183,3 +218,49 @@ def test_a_segmenter_that_is_not_installed_says_so(plain: tuple[Series, PatientB
         body_of(plain[0], PERSON, EstimateOptions(segmenter="totalsegmentator"))
     with pytest.raises(InputError, match="built-in, totalsegmentator"):
         EstimateOptions(segmenter="magic")
+
+
+def test_noise_is_no_contrast_medium(tmp_path: Path) -> None:
+    noise = np.random.default_rng(5).normal(0, 80, chest_hu().shape)
+    noisy = np.clip(chest_hu() + noise, -1024, 3071).astype(np.int16)
+    assert body_of(series_of(tmp_path, noisy), PERSON, EstimateOptions()).without_contrast is None
+
+
+def test_a_child_is_said_to_be_unverified(plain: tuple[Series, PatientBody]) -> None:
+    child = body_of(plain[0], Person(sex="F", age_y=12.0, height_cm=150.0), EstimateOptions())
+    assert any("child" in warning for warning in child.warnings)
+    assert any("UNVERIFIED" in note for note in child.body.notes)
+
+
+def test_without_completion_marrow_says_what_it_lacks(plain: tuple[Series, PatientBody]) -> None:
+    alone = body_of(plain[0], PERSON, EstimateOptions(completion=False))
+    ribs = next(r for r in alone.body.regions if r.key == "red-marrow/ribs")
+    assert ribs.imaged_fraction == alone.body.organ("ribs").imaged_fraction < 1
+    assert any("--no-completion" in warning for warning in alone.warnings)
+
+
+def test_removed_organs_take_their_parts_along() -> None:
+    absent = EstimateOptions(absent=frozenset({"left-eye", "stomach"})).absent
+    assert {"left-lens", "stomach-contents"} <= absent
+    assert "right-lens" not in absent
+
+
+def test_contrast_sentence_names_no_noise() -> None:
+    def doses(values: list[float], std: list[float]) -> OrganDoses:
+        n = len(values)
+        return OrganDoses(
+            organs=("kidneys", "testes", "liver")[:n],
+            dose_mgy=np.array(values)[:, None],
+            covariance_mgy2=np.diag(np.square(std)),
+            mass_g=np.ones(n),
+            origin=(Origin.SEGMENTED,) * n,
+            imaged_fraction=np.ones(n),
+            primary_fraction=np.ones(n),
+            completion_share=np.zeros(n),
+        )
+
+    with_medium = doses([13.0, 0.03, 10.1], [0.05, 0.01, 0.02])
+    text = contrast_sentence(with_medium, doses([10.0, 0.02, 10.0], [0.05, 0.01, 0.02]))
+    assert "Kidneys 30 %" in text
+    assert "Testes" not in text
+    assert "no organ dose" in contrast_sentence(with_medium, with_medium)

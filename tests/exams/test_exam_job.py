@@ -171,3 +171,53 @@ def test_the_demo_scan_is_a_plausible_chest() -> None:
     current = np.asarray(scan.current_rel)
     assert current.mean() == pytest.approx(1.0)
     assert 1.2 < current.max() / current.min() < 10
+
+
+def test_a_scan_that_fails_does_not_stop_the_others(
+    tmp_path: Path, organs_once: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from omnidose.exams import run as running
+
+    write_trunk(tmp_path / "exam" / "a", event="first", series_number=2)
+    late = replace(TECHNIQUE, extra={"AcquisitionNumber": 2, "AcquisitionTime": "103000"})
+    write_trunk(tmp_path / "exam" / "b", event="second", series_number=3, technique=late)
+    real = running.body_of
+    calls: list[str] = []
+
+    def body_of(series: Any, *args: Any, **kwargs: Any) -> Any:
+        calls.append(series.series_uid)
+        if len(calls) == 1:
+            raise InputError("no body was found in the image")
+        return real(series, *args, **kwargs)
+
+    monkeypatch.setattr(running, "body_of", body_of)
+    with survey(tmp_path / "exam") as inventory:
+        result = running.run(plan(inventory, EstimateOptions(histories=2000)))
+    assert len(result.results) == len(result.plan.exposures) == 1
+    assert any("no body was found" in item.reason for item in result.left_out)
+    assert any("leave out 1 of 2 scans" in warning for warning in result.warnings)
+    assert write(result, tmp_path / "out")
+
+    monkeypatch.setattr(running, "body_of", lambda *a, **k: (_ for _ in ()).throw(InputError("no body")))
+    with survey(tmp_path / "exam") as inventory, pytest.raises(InputError, match="no body"):
+        running.run(plan(inventory, EstimateOptions(histories=2000)))
+
+
+def test_earlier_results_survive_a_failure_while_they_are_moved_away(
+    two_scans: ExamResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    write(two_scans, out)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    real, calls = os.replace, []
+
+    def replace_(source: Any, target: Any) -> None:
+        calls.append(source)
+        if len(calls) == 2:
+            raise OSError(13, "Permission denied")
+        real(source, target)
+
+    monkeypatch.setattr(writing.os, "replace", replace_)
+    with pytest.raises(OutputError):
+        write(two_scans, out)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from omnidose.anatomy.body import BodyModel, Organ, Origin
+from omnidose.anatomy.organs import CONTENTS
 from omnidose.anatomy.organs import organs as vocabulary
 from omnidose.errors import InputError
 from omnidose.volume import Grid
@@ -24,15 +25,8 @@ FADE_MM = 80.0
 STRETCH = (0.75, 1.35)
 #: A layer counts as truncated sideways if the body meets the edge of the image over at least this length, mm.
 CUT_MM = 20.0
-#: Wall and contents: a mask of the whole stands for both.
-CONTENTS = {
-    "heart-contents": "heart",
-    "stomach-contents": "stomach",
-    "bladder-contents": "bladder",
-    "gall-bladder-contents": "gall-bladder",
-    "colon-contents": "colon",
-    "small-intestine-contents": "small-intestine",
-}
+#: Bones that are made of others: their marrow lies in the members.
+WHOLE_BONES = frozenset({"skeleton", "femora", "humeri"})
 #: Labels of a phantom that become soft tissue of a patient in whom nobody has outlined fat or air.
 NO_ORGANS = frozenset({"adipose-tissue", "air-in-body"})
 
@@ -325,8 +319,8 @@ class _Keys:
         name = key
         while name and name not in self.label_of:
             name = known[name].parent if name in known else ""
-        # The skeleton as a whole is no stand-in for a bone: marrow needs its site.
-        return name if name and name != "skeleton" else key
+        # A whole of bones (skeleton, femora) is no stand-in for a bone: marrow needs its site.
+        return name if name and name not in WHOLE_BONES else key
 
 
 def _organs(

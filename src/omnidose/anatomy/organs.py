@@ -29,6 +29,17 @@ ALIASES = {
 LATERALITY = {"left": ("7771000", "Left"), "right": ("24028007", "Right")}
 
 
+#: Wall and contents: a mask of the whole stands for both.
+CONTENTS = {
+    "heart-contents": "heart",
+    "stomach-contents": "stomach",
+    "bladder-contents": "bladder",
+    "gall-bladder-contents": "gall-bladder",
+    "colon-contents": "colon",
+    "small-intestine-contents": "small-intestine",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrganName:
     """One word of the vocabulary.

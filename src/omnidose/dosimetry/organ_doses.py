@@ -245,9 +245,15 @@ def rows_of(leaves: list[str], skeletal_sites: bool) -> list[tuple[str, list[int
     under: dict[str, list[int]] = {key: [i] for i, key in enumerate(leaves)}
     for parent, children in combined_organs().items():
         parts = [i for child in children for i in under.get(child, [])]
-        if parts and parent not in under:
-            under[parent] = parts
+        if not parts:
+            continue
+        if parent in under:
+            # A mask of the whole beside masks of its members: what no member covers is a member too.
+            parts = [*under[parent], *parts]
+            rows = [(key, parts if key == parent else members) for key, members in rows]
+        else:
             rows.append((parent, parts))
+        under[parent] = parts
     return rows
 
 

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from omnidose.anatomy.body import BodyModel, BodyRegion, Organ, Origin, Person
-from omnidose.anatomy.completion import CONTENTS, NO_ORGANS, Completion, complete_body
-from omnidose.anatomy.ct_numbers import CtMedia, media_from_ct
+from omnidose.anatomy.completion import NO_ORGANS, Completion, complete_body
+from omnidose.anatomy.ct_numbers import CONTRAST_HU, CtMedia, media_from_ct
+from omnidose.anatomy.organs import CONTENTS
 from omnidose.anatomy.segmentation import Segmentation, segment
 from omnidose.anatomy.segmentation.location import bone_keys
 from omnidose.anatomy.skeleton import regions_from_density
@@ -25,10 +26,10 @@ from omnidose.dicom.ct_series import CtVolume, read_ct_series
 from omnidose.dicom.inventory import Series
 from omnidose.dicom.masks import read_masks
 from omnidose.exams.given_masks import NamedLabels, canonical_labels, class_map, combine, from_masks
-from omnidose.exams.options import Contrasts, EstimateOptions
+from omnidose.exams.options import EstimateOptions
 from omnidose.exams.plan import StageProgress
 from omnidose.exams.segmenters import BUILT_IN, segmenter
-from omnidose.volume import Volume
+from omnidose.volume import Grid, Volume
 
 Mask = npt.NDArray[np.bool_]
 #: Largest voxel edge of the transport grid. 2.5 mm keeps a chest below 10 million voxels.
@@ -39,22 +40,33 @@ ENHANCING = frozenset(
         "blood-vessels",
         "bladder",
         "bladder-contents",
+        "ascending-colon",
+        "colon",
         "colon-contents",
+        "descending-colon",
+        "gall-bladder",
+        "gall-bladder-contents",
         "heart",
         "heart-contents",
         "kidneys",
         "left-kidney",
         "right-kidney",
         "liver",
+        "rectum",
+        "sigmoid-colon",
         "small-intestine",
         "small-intestine-contents",
         "spleen",
         "stomach",
         "stomach-contents",
+        "transverse-colon",
     }
 )
-#: Less than this is calcification or noise, cm3.
-CONTRAST_CM3 = 10.0
+#: Contrast medium is looked for in an image blurred by this much (noise is none), mm. Less than so much in
+#: all, or in one piece, is calcification, cm3.
+CONTRAST_BLUR_MM, CONTRAST_CM3, CONTRAST_PIECE_CM3 = 4.0, 10.0, 1.0
+#: Below this age a body is a child's.
+ADULT_Y = 18.0
 #: Eyes with less than this share of their volume get no lens of their own.
 EYE_CM3 = 2.0
 
@@ -120,9 +132,9 @@ def body_from_ct(
         weight_kg=person.weight_kg,
         progress=lambda text: tell("Finding organs", float("nan"), text),
     )
-    labels, organs, whole = _labels(found, given)
+    labels, organs, whole = _labels(found, given, ct.volume.grid)
     labels, organs = _without(labels, organs, options.absent | NO_ORGANS)
-    media, plain = _media(ct, found, labels, organs, options.contrast)
+    media, plain = _media(ct, found, labels, organs, options)
     scanned = BodyModel(
         name="patient",
         grid=ct.volume.grid,
@@ -134,7 +146,7 @@ def body_from_ct(
         absent=options.absent,
         person=person,
         frame_of_reference_uid=ct.volume.frame_of_reference_uid,
-        notes=(*media.notes, *found.notes),
+        notes=(*media.notes, *found.notes, *found.phantom.notes),
     )
     tell("Finding organs", float("nan"), "completing the body beyond the images")
     completion = complete_body(
@@ -156,7 +168,12 @@ def body_from_ct(
         organ_names={item.label: item.key for item in organs},
         image_box=box,
         without_contrast=None if plain is None else _with_media(body, box, plain),
-        warnings=(*ct.warnings, *mask_notes, *media.notes, *_doubts(person, found, completion, options)),
+        warnings=(
+            *ct.warnings,
+            *mask_notes,
+            *(media.notes if plain is None else ()),  # else the doses with and without are compared
+            *_doubts(person, found, completion, options),
+        ),
     )
 
 
@@ -170,7 +187,16 @@ def _doubts(
     if not found.place_is_sure:
         said.append(
             "It is not certain which part of the body was scanned: another place along the fitted phantom "
-            "would fit nearly as well, so organs that no mask gives may be misplaced."
+            "would fit nearly as well, so organs may be misplaced (look at the pictures, give --masks)."
+        )
+    if person.age_y is not None and person.age_y < ADULT_Y:
+        said.append(
+            "A child: the phantom of this age is unverified, and marrow has the masses and sites of an adult."
+        )
+    if not options.completion:
+        said.append(
+            "Only what the images show is counted (--no-completion): doses of organs that the scan cuts are "
+            "those of their imaged part."
         )
     if completion.truncated_slices and options.completion:
         said.append(
@@ -204,12 +230,12 @@ def _given(
 
 
 def _labels(
-    found: Segmentation, given: NamedLabels | None
+    found: Segmentation, given: NamedLabels | None, grid: Grid
 ) -> tuple[npt.NDArray[np.uint8], tuple[Organ, ...], set[str]]:
     """Return labels, organs, and the organs that were given as a whole with their contents."""
     if given is None:
         return found.labels, found.organs, set()
-    labels, organs = combine(given, found.labels, found.organs)
+    labels, organs = combine(given, found.labels, found.organs, grid)
     names = set(given.names.values())
     whole = {wall for contents, wall in CONTENTS.items() if wall in names and contents not in names}
     return labels, organs, whole
@@ -233,7 +259,7 @@ def _media(
     found: Segmentation,
     labels: npt.NDArray[np.uint8],
     organs: tuple[Organ, ...],
-    contrast: Contrasts,
+    options: EstimateOptions,
 ) -> tuple[CtMedia, CtMedia | None]:
     """Return what the voxels are made of, and the same without contrast medium if both are wanted.
 
@@ -243,15 +269,42 @@ def _media(
 
     inside = found.body | found.couch
     soft = np.isin(labels, [item.label for item in organs if item.key in ENHANCING])
-    plain = media_from_ct(ct.volume.array, body_mask=inside, soft_tissue_mask=soft, contrast="without")
-    if plain.contrast_voxels * ct.volume.grid.voxel_volume_cm3 < CONTRAST_CM3:
+    medium = _enhanced(ct.volume.array, soft, ct.volume.grid)
+    if medium is None:
         return media_from_ct(ct.volume.array, body_mask=inside), None
-    if contrast == "without":
+    plain = media_from_ct(ct.volume.array, body_mask=inside, contrast_mask=medium, contrast="without")
+    if options.contrast == "without":
         return plain, None
-    kv = next((s.kvp_kv for s in ct.slices if s.kvp_kv), None) or 120.0
+    kv = next((s.kvp_kv for s in ct.slices if s.kvp_kv), None) or options.kv or 120.0
     spectrum = central_spectrum(kv, GENERIC_HVL_120KV_MM, 0.0, GENERIC_ANODE_ANGLE_DEG)
-    media = media_from_ct(ct.volume.array, body_mask=inside, soft_tissue_mask=soft, spectrum=spectrum)
-    return media, plain if contrast == "both" else None
+    media = media_from_ct(ct.volume.array, body_mask=inside, contrast_mask=medium, spectrum=spectrum)
+    return media, plain if options.contrast == "both" else None
+
+
+def _enhanced(hu: npt.NDArray[np.int16], soft: Mask, grid: Grid) -> Mask | None:
+    """Return the soft tissue that holds contrast medium, None if there is not enough of it to believe in."""
+    from scipy import ndimage
+
+    if not soft.any():
+        return None
+    where = ndimage.find_objects(soft.view(np.uint8))[0]
+    sigma = [CONTRAST_BLUR_MM / d for d in grid.spacing_mm[::-1]]
+    # Bone beside an organ must not shine into it: the mean is taken over the organs' own voxels.
+    own = soft[where].astype(np.float32)
+    value = ndimage.gaussian_filter(np.clip(hu[where], -200, 3000) * own, sigma)
+    mean = value / np.maximum(ndimage.gaussian_filter(own, sigma), 1e-3)
+    bright = soft[where] & (mean >= CONTRAST_HU[0]) & (hu[where] <= 3000)
+    label, count = ndimage.label(bright)
+    if not count:
+        return None
+    sizes_cm3 = np.bincount(label.ravel()) * grid.voxel_volume_cm3
+    sizes_cm3[0] = 0.0
+    large = sizes_cm3 >= CONTRAST_PIECE_CM3
+    if sizes_cm3[large].sum() < CONTRAST_CM3:
+        return None
+    out = np.zeros_like(soft)
+    out[where] = large[label]
+    return out
 
 
 def _with_media(body: BodyModel, box: tuple[slice, slice, slice], media: CtMedia) -> BodyModel:
@@ -294,27 +347,28 @@ def _regions(
 ) -> tuple[BodyRegion, ...]:
     """Return marrow and endosteum by site, skin, and lenses."""
     flat = body.labels.ravel()
+    complete = body.completed is not None
     bones = {item.key: item for item in body.organs if item.key in bone_keys() and item.key != "teeth"}
-    found: list[BodyRegion] = list(
-        regions_from_density(
-            {key: np.flatnonzero(flat == item.label).astype(np.int64) for key, item in bones.items()},
-            body.density_g_cm3,
-            body.grid.voxel_volume_cm3,
-            sex=body.person.sex if body.person.sex in ("M", "F") else "F",
-            present_fraction=None
-            if body.completed is not None
-            else {key: item.imaged_fraction for key, item in bones.items()},
-        )
+    share = {key: item.imaged_fraction for key, item in bones.items()}
+    marrow = regions_from_density(
+        {key: np.flatnonzero(flat == item.label).astype(np.int64) for key, item in bones.items()},
+        body.density_g_cm3,
+        body.grid.voxel_volume_cm3,
+        sex=body.person.sex if body.person.sex in ("M", "F") else "F",
+        present_fraction=None if complete else share,
     )
+    if not complete:
+        marrow = tuple(replace(r, imaged_fraction=share[r.key.partition("/")[2]]) for r in marrow)
+    found: list[BodyRegion] = list(marrow)
     inside = body.labels > 0
     inside[box] |= body_mask
-    complete = body.completed is not None
-    ends = (False, False) if complete else (True, True)
+    ends = (not complete, not complete)
+    sides = not complete and completion.truncated_slices > 0
     skin = skin_region(
         inside,
         body.grid,
         thickness_mm=THICKNESS_MM[body.person.sex],
-        cut_faces=(False, False, False, False, *ends),
+        cut_faces=(sides, sides, sides, sides, *ends),
         imaged_fraction=1.0 if complete else _imaged_skin(completion),
     )
     if body.completed is not None:
@@ -327,8 +381,9 @@ def _regions(
         )
     found.append(skin)
     for side in ("left", "right"):
-        if f"{side}-lens" in body.absent or f"{side}-eye" not in {item.key for item in body.organs}:
-            continue
+        keys = {item.key for item in body.organs}
+        if f"{side}-lens" in body.absent | keys or f"{side}-eye" not in keys:
+            continue  # removed, given as a mask, or no eye at all
         eye = body.mask(f"{side}-eye")
         if int(eye.sum()) * body.grid.voxel_volume_cm3 >= EYE_CM3:
             lens = lens_region(eye, body.grid, key=f"{side}-lens")

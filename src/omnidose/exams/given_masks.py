@@ -9,12 +9,16 @@ import numpy.typing as npt
 
 from omnidose import data
 from omnidose.anatomy.body import Organ, Origin
-from omnidose.anatomy.completion import CONTENTS
-from omnidose.anatomy.organs import from_totalsegmentator, organ, organs
+from omnidose.anatomy.completion import WHOLE_BONES
+from omnidose.anatomy.organs import CONTENTS, from_totalsegmentator, organ, organs
 from omnidose.anatomy.segmentation.location import bone_keys
+from omnidose.anatomy.segmentation.refine import nearest_label
 from omnidose.dicom.masks import MaskSet
 from omnidose.errors import InputError
+from omnidose.volume import Grid
 
+#: Organs that are always made from body, bones and eyes; a mask of that name is often an outline of the body.
+OWN_REGIONS = frozenset({"skin", "red-marrow", "endosteum"})
 Labels = npt.NDArray[np.uint8]
 
 
@@ -46,7 +50,7 @@ def canonical_labels(masks: MaskSet) -> NamedLabels:
     """
     labels = np.zeros(masks.labels.shape, dtype=np.uint8)
     names: dict[int, str] = {}
-    unknown = []
+    unknown, empty, own = [], 0, []
     for label, name in masks.names.items():
         key = from_totalsegmentator(name)
         if key is None:
@@ -55,17 +59,31 @@ def canonical_labels(masks: MaskSet) -> NamedLabels:
             except InputError:
                 unknown.append(name)
                 continue
+        where = masks.labels == label
+        if key in OWN_REGIONS:
+            own.append(name)
+            continue
+        if not where.any():
+            empty += 1
+            continue
         if key not in names.values():
             names[len(names) + 1] = key
         number = next(n for n, k in names.items() if k == key)
-        labels[masks.labels == label] = number
+        labels[where] = number
     notes = []
+    if own:
+        notes.append(f"masks of {', '.join(own)} are not used: skin and marrow are made from body and bones")
+    if empty:
+        notes.append(
+            f"{empty} masks hold no voxel of this image and are not used: their organs are looked for "
+            "(name removed organs with --absent)"
+        )
     if unknown:
         shown = ", ".join(unknown[:6]) + (f" and {len(unknown) - 6} more" if len(unknown) > 6 else "")
         notes.append(f"{len(unknown)} masks have names that no organ has ({shown}) and are not used")
     if not names:
         raise InputError(
-            "none of the given masks has the name of an organ",
+            "none of the given masks holds an organ",
             where="--masks",
             allowed="TotalSegmentator's names (liver, kidney_left, …) or ours (liver, left-kidney, …)",
         )
@@ -85,19 +103,22 @@ def from_masks(masks: dict[str, npt.NDArray[np.bool_]]) -> NamedLabels:
     labels = np.zeros(next(iter(masks.values())).shape, dtype=np.uint8)
     names = {}
     for number, (key, mask) in enumerate(masks.items(), start=1):
+        if key in OWN_REGIONS or not mask.any():
+            continue
         labels[mask & (labels == 0)] = number
         names[number] = key
     return NamedLabels(labels=labels, names=names)
 
 
 def combine(
-    given: NamedLabels, own: Labels, organs_own: tuple[Organ, ...]
+    given: NamedLabels, own: Labels, organs_own: tuple[Organ, ...], grid: Grid
 ) -> tuple[Labels, tuple[Organ, ...]]:
     """Put given masks over our own segmentation.
 
     An organ that was given (or its whole, its part, or the wall of its contents) is taken from the given
     masks alone; what our own segmentation would add to it becomes soft tissue. Bones are joined instead:
-    a voxel of bone that no mask covers is still bone.
+    a voxel of bone that no mask covers is still bone, and a mask of several bones (skeleton, femora) leaves
+    each of its voxels to the nearest single bone that we know, because marrow needs its site.
 
     Parameters
     ----------
@@ -122,6 +143,11 @@ def combine(
     labels = table[own]
     for number, key in given.names.items():
         where = given.labels == number
+        if key in WHOLE_BONES:
+            sites = tuple(n for k, n in label_of.items() if k in bone_keys() and _is_under(k, key))
+            site = nearest_label(labels, sites, where, grid) if sites else np.zeros_like(labels)
+            labels[site > 0] = site[site > 0]
+            where = where & (site == 0)
         if where.any():
             labels[where] = label_of.setdefault(key, len(label_of) + 1)
             origin_of[key] = Origin.SEGMENTED
@@ -131,6 +157,13 @@ def combine(
         if bool((labels == label).any())
     ]
     return labels, tuple(found)
+
+
+def _is_under(key: str, whole: str) -> bool:
+    known = organs()
+    while key and key != whole:
+        key = known[key].parent if key in known else ""
+    return bool(key)
 
 
 def _is_replaced(key: str, given: set[str]) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from omnidose.anatomy.organs import combined_organs, organ
+from omnidose.anatomy.organs import CONTENTS, combined_organs, organ
 from omnidose.errors import InputError
 from omnidose.exams.segmenters import BUILT_IN, check_segmenter
 
@@ -95,7 +95,7 @@ def chosen(word: str, kind: Any, where: str) -> Any:
 
 
 def whole_organs(names: Iterable[str]) -> frozenset[str]:
-    """Return canonical names, with the members of every whole and every whole of which all members are named.
+    """Return canonical names, with members of wholes, wholes of members, contents of walls, lenses of eyes.
 
     Raises
     ------
@@ -107,6 +107,8 @@ def whole_organs(names: Iterable[str]) -> frozenset[str]:
     for whole in reversed(wholes):
         if whole in found:
             found.update(wholes[whole])
+    found.update(contents for contents, wall in CONTENTS.items() if wall in found)
+    found.update(f"{side}-lens" for side in ("left", "right") if f"{side}-eye" in found)
     for whole, members in wholes.items():
         if members and found.issuperset(members):
             found.add(whole)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from omnidose.anatomy.organs import organ
 from omnidose.dicom.inventory import Series
 from omnidose.dosimetry.results import ExposureResult, OrganDoses
 from omnidose.dosimetry.totals import total_organ_doses
-from omnidose.errors import CancelledError, InputError
+from omnidose.errors import CancelledError, InputError, OmnidoseError
 from omnidose.exams.bodies import PatientBody, body_of
 from omnidose.exams.plan import LeftOut, Plan, PlannedExposure, StageProgress
 from omnidose.ledger.events import History
@@ -39,7 +40,7 @@ class ExamResult:
     bodies
         :func:`body_key` of the series -> body the doses were computed in.
     without_contrast
-        Exposure key -> organ doses as they would be without the contrast medium, where there is some.
+        Number of the scan (from 1) -> organ doses as they would be without its contrast medium.
     risk, risk_reason
         Lifetime risk, or why there is none.
     """
@@ -49,7 +50,7 @@ class ExamResult:
     results: tuple[ExposureResult, ...]
     total: OrganDoses | None
     bodies: dict[str, PatientBody] = field(repr=False)
-    without_contrast: dict[str, OrganDoses] = field(default_factory=dict)
+    without_contrast: dict[int, OrganDoses] = field(default_factory=dict)
     risk: RiskResult | None = None
     risk_reason: str = ""
     history: History = ()
@@ -82,34 +83,50 @@ def run(
     tell = progress or (lambda _stage, _share, _text: None)
     bodies: dict[str, PatientBody] = {}
     results: list[ExposureResult] = []
-    plain: dict[str, OrganDoses] = {}
+    plain: dict[int, OrganDoses] = {}
+    done: list[PlannedExposure] = []
+    errors: list[OmnidoseError] = []
+    failed: list[LeftOut] = []
     try:
         for number, item in enumerate(plan.exposures, start=1):
             key = body_key(item.series)
-            if key not in bodies:
-                bodies[key] = body_of(item.series, plan.person, plan.options, progress=tell)
             stage = (
                 "Photons" if len(plan.exposures) == 1 else f"Photons, scan {number} of {len(plan.exposures)}"
             )
-            body = bodies[key]
-            results.append(_with_map_of_images(_estimate(item, body.body, plan, stage, tell, simulate), body))
-            if body.without_contrast is not None:
-                stage = f"{stage}, without contrast medium"
-                other = _estimate(item, body.without_contrast, plan, stage, tell, simulate)
-                plain[results[-1].exposure_key] = other.organ_doses
+            try:
+                if key not in bodies:
+                    bodies[key] = body_of(item.series, plan.person, plan.options, progress=tell)
+                body = bodies[key]
+                result = _estimate(item, body.body, plan, stage, tell, simulate)
+                if body.without_contrast is not None:
+                    stage = f"{stage}, without contrast medium"
+                    other = _estimate(item, body.without_contrast, plan, stage, tell, simulate)
+                    plain[len(results) + 1] = other.organ_doses
+            except CancelledError:
+                raise
+            except OmnidoseError as error:  # the other scans of the exam are estimated all the same
+                errors.append(error)
+                failed.append(LeftOut(what=item.claim.title, reason=str(error).rstrip(".")))
+                continue
+            done.append(item)
+            results.append(_with_map_of_images(result, body))
     except KeyboardInterrupt:
         raise CancelledError("the job was stopped; nothing was written") from None
+    if not results:
+        raise errors[0]
+    plan = replace(plan, exposures=tuple(done))
     absolute = all(not r.organ_doses.relative_to for r in results)
     total = None
     if absolute or len(results) == 1:
         total = total_organ_doses([r.organ_doses for r in results])
     tell("Risk", float("nan"), "")
     history, risk, reason = _risk(plan, results)
-    warnings = [w for body in bodies.values() for w in body.warnings]
+    warnings = [f"{item.what} could not be estimated: {item.reason}." for item in failed]
+    if failed:
+        warnings.append(f"Sums and risk leave out {len(failed)} of {len(failed) + len(done)} scans.")
+    warnings += [w for body in bodies.values() for w in body.warnings]
     warnings += [w for result in results for w in result.warnings]
-    warnings += [
-        contrast_sentence(r.organ_doses, plain[k]) for r in results if (k := r.exposure_key) in plain
-    ]
+    warnings += [contrast_sentence(results[k - 1].organ_doses, doses) for k, doses in plain.items()]
     return ExamResult(
         plan=plan,
         person=plan.person,
@@ -120,7 +137,7 @@ def run(
         risk=risk,
         risk_reason=reason,
         history=history,
-        left_out=plan.left_out,
+        left_out=(*plan.left_out, *failed),
         warnings=tuple(dict.fromkeys(warnings)),
     )
 
@@ -163,11 +180,15 @@ CONTRAST_RISE, CONTRAST_NAMED = 0.03, 4
 def contrast_sentence(with_medium: OrganDoses, without: OrganDoses) -> str:
     """Say in one sentence how much contrast medium raises which organs' doses."""
     rises = []
-    for key in with_medium.organs:
-        if key in without.organs and without.dose_of(key) > 0:
-            rise = with_medium.dose_of(key) / without.dose_of(key) - 1
-            if rise >= CONTRAST_RISE:
-                rises.append((rise, key))
+    for i, key in enumerate(with_medium.organs):
+        if key not in without.organs or not without.dose_of(key) > 0:
+            continue
+        j = without.organs.index(key)
+        difference = with_medium.dose_of(key) - without.dose_of(key)
+        noise = math.hypot(with_medium.statistical_std_mgy[i], without.statistical_std_mgy[j])
+        rise = difference / without.dose_of(key)
+        if rise >= CONTRAST_RISE and difference > 3 * noise:
+            rises.append((rise, key))
     rises.sort(reverse=True)
     if not rises:
         return f"Contrast medium was found; it raises no organ dose by {100 * CONTRAST_RISE:.0f} % or more."
@@ -183,6 +204,8 @@ def _risk(plan: Plan, results: list[ExposureResult]) -> tuple[History, RiskResul
         history = tuple(dose_event(r, person_key=PERSON_KEY, age_y=plan.person.age_y) for r in results)
     except InputError as error:
         return (), None, str(error)
+    if not plan.options.completion:
+        return history, None, "Organs beyond the images are missing: leave out --no-completion for a risk."
     if not plan.person.sex:
         return history, None, "The sex of the person is unknown: give --sex F or --sex M."
     masses = {

@@ -129,13 +129,15 @@ def _publish(scratch: Path, folder: Path, names: dict[str, str]) -> None:
         return
     former = Path(tempfile.mkdtemp(prefix="former-", dir=scratch))
     old = [p.name for p in folder.iterdir() if _OURS.fullmatch(p.name) and p.is_file()]
+    moved: list[str] = []
     try:
         for name in old:
             os.replace(folder / name, former / name)
         for name in names.values():
             os.replace(scratch / name, folder / name)
+            moved.append(name)
     except BaseException:
-        for name in names.values():
+        for name in moved:  # only those: a name not moved yet is still the earlier result
             (folder / name).unlink(missing_ok=True)
         for kept in former.iterdir():
             os.replace(kept, folder / kept.name)
@@ -211,7 +213,7 @@ def organ_csv(result: ExamResult) -> str:
     tables: list[tuple[str, OrganDoses]] = []
     for k, exposure in enumerate(result.results, start=1):
         tables.append((f"scan {k}", exposure.organ_doses))
-        plain = result.without_contrast.get(exposure.exposure_key)
+        plain = result.without_contrast.get(k)
         if plain is not None:
             tables.append((f"scan {k} without contrast medium", plain))
     if result.total is not None:
@@ -243,8 +245,8 @@ def _plain(value: Any) -> Any:
 def result_to_json(result: ExamResult, files: dict[str, Path]) -> dict[str, Any]:
     """Return the machine-readable result of a job (JSON types only)."""
     exposures = []
-    for exposure in result.results:
-        plain = result.without_contrast.get(exposure.exposure_key)
+    for k, exposure in enumerate(result.results, start=1):
+        plain = result.without_contrast.get(k)
         exposures.append(
             {
                 "key": exposure.exposure_key,
