@@ -66,7 +66,8 @@ def check_modality(
     with read_inventory(folder / "exam") as inventory:
         claims = modality.claims(inventory)
         _check_claims(modality, claims)
-        exposures = [c for c in claims if c.kind is ClaimKind.EXPOSURE and c.estimable]
+        # Besides the exposure that was written, an exam may hold others without images of their own (scouts).
+        exposures = [c for c in claims if c.kind is ClaimKind.EXPOSURE and c.estimable and not c.borrowed]
         if len(exposures) != 1:
             raise AssertionError(f"one exposure was written, {len(exposures)} estimable ones were claimed")
         found = modality.ingest(exposures[0])

@@ -21,6 +21,7 @@ from omnidose.modalities.ct import MODALITY
 from omnidose.modalities.ct.checks import consistency_warning
 from omnidose.modalities.ct.exposure import CtScan, ScaleSource, ScanType
 from omnidose.modalities.ct.ingest import with_ctdivol
+from omnidose.modalities.ct.source import scan_segments
 from omnidose.testing import check_modality
 from omnidose.volume import Grid
 
@@ -151,7 +152,7 @@ def test_report_gives_scale_range_and_the_events_without_images(tmp_path: Path) 
         # 15 cm of images, 18 cm of DLP / CTDIvol: 1.5 cm of over-scan at each end
         assert (scan.z_start_mm, scan.z_end_mm) == pytest.approx((85.0, 265.0))
         assert not found[scout.uid].estimable
-        assert "localizer" in found[scout.uid].reason
+        assert "where along the patient" in found[scout.uid].reason
         assert found[scout.uid].facts["ctdivol_mgy"] == 0.1
         assert "where along the patient" in found[bolus.uid].reason
         assert "no images show" in found[nowhere.uid].reason
@@ -164,6 +165,38 @@ def test_report_gives_scale_range_and_the_events_without_images(tmp_path: Path) 
         assert tracked.ctdivol_mgy == 3.0
         with pytest.raises(InputError, match="cannot be estimated"):
             MODALITY.ingest(found[scout.uid])
+
+
+def test_localizers_of_the_report_count(tmp_path: Path) -> None:
+    study = write(tmp_path, CtTechnique(tube_current_ma=200.0, pitch=1.0, ctdivol_mgy=5.0, extra=HELIX))
+    placed = IrradiationEvent(
+        uid=study.event_uid("scout"), acquisition_type=AcquisitionType.CONSTANT_ANGLE, ctdivol_mgy=0.1,
+        ctdi_phantom="32", dlp_mgy_cm=0.1 * 30.0, total_collimation_mm=5.0,
+        sources=(TubeSource(kvp_kv=100.0),), scan_top_z_mm=300.0, scan_bottom_z_mm=0.0,
+        frame_of_reference_uid=study.frame_of_reference_uid,
+    )  # fmt: skip
+    somewhere = replace(placed, uid=study.event_uid("scout 2"), scan_top_z_mm=None, scan_bottom_z_mm=None)
+    write_ct_rdsr(tmp_path / "sr.dcm", (placed, somewhere), study=study)
+    with read_inventory(tmp_path) as inventory:
+        found = {c.key: c for c in exposures(inventory)}
+        scan = MODALITY.ingest(found[placed.uid])
+        assert scan.scan_type is ScanType.LOCALIZER
+        assert (scan.z_start_mm, scan.z_end_mm, scan.length_mm) == (0.0, 300.0, 300.0)
+        assert scan.kv == 100.0  # the report's, not that of the borrowed images
+        assert "localizer" in scan.title
+        around = MODALITY.ingest(found[somewhere.uid])
+        assert around.length_mm == pytest.approx(300.0)
+        assert around.z_start_mm + around.z_end_mm == pytest.approx(scan_middle(found) * 2)
+        assert any("centred on the images" in a.text for a in around.assumptions)
+    segments = scan_segments(scan, 1.0)
+    assert segments.shape == (1, 5)
+    assert segments[0, 0] == segments[0, 1] == pytest.approx(-np.pi / 2)
+    assert tuple(segments[0, 2:4]) == (0.0, 300.0)
+
+
+def scan_middle(found: dict[str, Any]) -> float:
+    (low, high), *_ = {c.payload.facts.imaged_z_mm for c in found.values() if c.payload.facts is not None}
+    return 0.5 * (low + high)
 
 
 def test_two_reconstructions_are_one_exposure(tmp_path: Path) -> None:

@@ -147,10 +147,12 @@ def _exposures(
                 PlannedExposure(
                     modality=modality,
                     claim=claim,
-                    exposure=modality.ingest(claim, _given(options)),
+                    exposure=modality.ingest(claim, {} if claim.borrowed else _given(options)),
                     series=series,
                 )
             )
+    # Scans with images of their own come first: the report shows the first.
+    planned.sort(key=lambda item: item.claim.borrowed)
     if options.ctdivol_mgy is not None and sum(own_images) > 1:
         raise InputError(
             f"--ctdivol-mgy was given, but {sum(own_images)} scans were found and each has its own CTDIvol",

@@ -35,7 +35,7 @@ def plausibility_warnings(scan: CtScan) -> tuple[str, ...]:
             found.append(f"Pitch {scan.pitch:g} is only possible with two tubes; both are taken as one.")
         else:
             found.append(f"Pitch {scan.pitch:g}: the same place is scanned again and again (cardiac, 4D CT).")
-    if scan.ctdivol_mgy is not None:
+    if scan.ctdivol_mgy is not None and scan.scan_type is not ScanType.LOCALIZER:
         low, high = PLAUSIBLE_CTDIVOL_MGY[scan.phantom_cm]
         if not low <= scan.ctdivol_mgy / scan.repeats <= high:
             found.append(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,8 +29,6 @@ from omnidose.modalities.ct.images import ImageFacts, read_image_facts
 _CONE_BEAM = ("VARIAN", "ELEKTA")
 #: Ranges that differ by less than this are the same range (repeated passes, phases).
 _SAME_RANGE_MM = 3.0
-#: Why a localizer is listed without an estimate.
-_LOCALIZER = "a localizer (still tube, moving table), for which no source is built"
 #: Images may reach this far beyond the reported scanning length.
 _LENGTH_SLACK_MM = 15.0
 
@@ -250,7 +248,7 @@ def _image_claim(item: _Pass, match: tuple[IrradiationEvent, DoseReport, str] | 
     )
 
 
-def _event_claim(event: IrradiationEvent, report: DoseReport, passes: Iterable[_Pass]) -> Claim:
+def _event_claim(event: IrradiationEvent, report: DoseReport, passes: Sequence[_Pass]) -> Claim:
     """Return the claim of an event without images of its own."""
     payload = Payload(event=event, manufacturer=report.manufacturer, model=report.model)
     claim = Claim(
@@ -262,12 +260,14 @@ def _event_claim(event: IrradiationEvent, report: DoseReport, passes: Iterable[_
         facts=_event_facts(event),
         payload=payload,
     )
-    if event.is_localizer:
-        return replace(claim, reason=_LOCALIZER)
     if event.ctdivol_mgy is None:
         return replace(claim, reason="the dose report gives no CTDIvol for it")
     top, bottom = z_range_of(event)
-    if top is None or bottom is None:
+    if (top is None or bottom is None) and event.is_localizer and localizer_length_mm(event) and passes:
+        # A localizer shows what is scanned next: its length is laid around the images.
+        middle = 0.5 * sum(passes[0].facts.imaged_z_mm)
+        top, bottom = middle + 1.0, middle - 1.0
+    if top is None or bottom is None or top <= bottom:
         return replace(
             claim, reason="no images, and the dose report does not say where along the patient it was"
         )
@@ -309,6 +309,13 @@ def z_range_of(event: IrradiationEvent) -> tuple[float | None, float | None]:
     return None, None
 
 
+def localizer_length_mm(event: IrradiationEvent) -> float | None:
+    """Return the length of a localizer from its DLP, else its scanning length; None if unknown."""
+    if event.dlp_mgy_cm and event.ctdivol_mgy:
+        return 10 * event.dlp_mgy_cm / event.ctdivol_mgy
+    return event.scanning_length_mm or event.exposed_range_mm
+
+
 def _lone_localizer(series: Series, events: list[tuple[IrradiationEvent, DoseReport]]) -> bool:
     """Return True for a localizer series that no event of a dose report stands for."""
     if not all(is_localizer(i) for i in series.instances) or "DERIVED" in series.image_type:
@@ -325,7 +332,7 @@ def _localizer_claim(series: Series) -> Claim:
         key=text(series.header, "IrradiationEventUID") or series.series_uid,
         title="CT localizer",
         estimable=False,
-        reason=f"{_LOCALIZER}, and no dose report tells its CTDIvol",
+        reason="no dose report tells its CTDIvol",
         series_uids=(series.series_uid,),
         payload=Payload(series=series),
     )

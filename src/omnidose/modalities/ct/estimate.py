@@ -37,6 +37,8 @@ ArrayF8 = npt.NDArray[np.float64]
 DEFAULT_PRECISION = 0.01
 #: Least number of photons of a run to a precision: a dose map needs more of them than organ means.
 MAP_HISTORIES = 4_000_000
+#: Relative standard error at which the run of a localizer stops.
+LOCALIZER_PRECISION = 0.03
 #: Typical photon energy in the body, at which materials are compared when the map is smoothed.
 SMOOTHING_KEV = 60.0
 #: Organs that must reach the precision: at least this heavy and this far inside the direct beam.
@@ -91,6 +93,10 @@ def estimate(
             "precision_keys": precise_keys(scan, body, regions),
             "min_histories": MAP_HISTORIES,
         }
+    if scan.scan_type is ScanType.LOCALIZER and histories is None:
+        # About a hundredth of an exam's dose: its statistics need not be better than its scale.
+        options = {**options, "precision": max(LOCALIZER_PRECISION, precision or 0.0)}
+        options["min_histories"] = MAP_HISTORIES // 8
     if simulate is None:
         from omnidose.transport.engine import simulate as engine
 
@@ -182,6 +188,8 @@ def named_quantities(
         "CTDIvol": CtdiVol(scan.ctdivol_mgy, scan.phantom_cm),
         "DLP": DoseLengthProduct(dlp, scan.phantom_cm),
     }
+    if scan.scan_type is ScanType.LOCALIZER:
+        return quantities, ()
     z = body.grid.axis_mm(2)
     low, high = scan.imaged_z_mm if scan.imaged_z_mm[1] > scan.imaged_z_mm[0] else scan.irradiated_z_mm
     rows = (z >= low) & (z <= high) & (diameter_cm > 0)

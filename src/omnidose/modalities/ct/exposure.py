@@ -18,6 +18,7 @@ class ScanType(StrEnum):
     AXIAL = "axial"
     HELICAL = "helical"
     VOLUME = "volume"
+    LOCALIZER = "localizer"
 
 
 class ScaleSource(StrEnum):
@@ -43,9 +44,10 @@ class CtScan:
     pitch
         Table feed per rotation / collimation; helical scans only, else 0.
     rotation_z_mm
-        Axial and volume scans: z of the beam's centre for each rotation. Empty for helical scans.
+        Axial and volume scans: z of the beam's centre for each rotation. Empty for helical scans and
+        localizers.
     z_start_mm, z_end_mm
-        Helical scans: travel of the beam's centre while the tube is on, over-scan included,
+        Helical scans and localizers: travel of the beam's centre while the tube is on, over-scan included,
         ``z_start_mm < z_end_mm``. Axial and volume scans: first and last entry of ``rotation_z_mm``.
     step_mm
         Axial scans: table step between rotations (collimation if there is one rotation only).
@@ -115,6 +117,9 @@ class CtScan:
                     "a helical scan needs a pitch and a travel z_start_mm < z_end_mm, no list of rotations",
                     where=f"pitch {self.pitch:g}, {self.z_start_mm:g} to {self.z_end_mm:g} mm",
                 )
+        elif self.scan_type is ScanType.LOCALIZER:
+            if not self.z_end_mm > self.z_start_mm or self.rotation_z_mm or self.pitch:
+                raise InputError("a localizer needs a travel z_start_mm < z_end_mm, no rotations, no pitch")
         elif not self.rotation_z_mm:
             raise InputError(f"an {self.scan_type.value} scan needs the z of each rotation")
         if self.scan_type is ScanType.AXIAL and not self.step_mm > 0:
@@ -153,7 +158,7 @@ class CtScan:
     @property
     def length_mm(self) -> float:
         """Length L with DLP = CTDIvol x L (IEC 60601-2-44): travel, n x step, or one beam width."""
-        if self.scan_type is ScanType.HELICAL:
+        if self.scan_type in (ScanType.HELICAL, ScanType.LOCALIZER):
             return self.z_end_mm - self.z_start_mm
         if self.scan_type is ScanType.AXIAL:
             return len(self.rotation_z_mm) * self.step_mm

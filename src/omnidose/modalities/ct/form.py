@@ -46,8 +46,15 @@ class FormField:
     help: str = ""
 
 
+#: What a person can enter: localizers come from dose reports only.
+SCAN_TYPES = tuple(t.value for t in ScanType if t is not ScanType.LOCALIZER)
 FIELDS = (
-    FormField(key="scan_type", label="Scan type", choices=tuple(t.value for t in ScanType), required=True),
+    FormField(
+        key="scan_type",
+        label="Scan type",
+        choices=SCAN_TYPES,
+        required=True,
+    ),
     FormField(key="kv", label="Tube voltage", unit="kV", low=60, high=150, required=True),
     FormField(
         key="collimation_mm", label="Total collimation (N x T)", unit="mm", low=0.3, high=200, required=True

@@ -11,7 +11,7 @@ import numpy as np
 
 from omnidose.dicom.dose_report import AcquisitionType, IrradiationEvent
 from omnidose.errors import ContradictionError
-from omnidose.modalities.ct.claims import Payload, z_range_of
+from omnidose.modalities.ct.claims import Payload, localizer_length_mm, z_range_of
 from omnidose.modalities.ct.exposure import ScanType
 from omnidose.modalities.ct.form import OVERSCAN_ROTATIONS, axial_positions_mm, overscan_assumption
 from omnidose.modalities.ct.quirks import Quirk
@@ -54,9 +54,11 @@ def agree(name: str, said: float, found: float, unit: str, where: str) -> None:
 
 def scan_type_of_claim(payload: Payload, values: Mapping[str, Any], notes: Notes) -> ScanType:
     """Return the scan type from the given values, the dose report, the images, or by rule (said so)."""
+    event, facts = payload.event, payload.facts
+    if event is not None and event.is_localizer:
+        return ScanType.LOCALIZER
     if "scan_type" in values:
         return ScanType(values["scan_type"])
-    event, facts = payload.event, payload.facts
     assert facts is not None
     if event is not None and event.acquisition_type in _EVENT_TYPES:
         return _EVENT_TYPES[event.acquisition_type]
@@ -136,6 +138,8 @@ def geometry_of_claim(
     facts, event = payload.facts, payload.event
     assert facts is not None
     low, high = facts.imaged_z_mm
+    if scan_type is ScanType.LOCALIZER and event is not None:
+        return _localizer(event, low, high, notes)
     if payload.borrowed and event is not None:
         top, bottom = z_range_of(event)
         assert top is not None
@@ -155,6 +159,26 @@ def geometry_of_claim(
         rotations = facts.z_mm
     step = (high - low) / len(rotations)
     return Geometry(start_mm=rotations[0], end_mm=rotations[-1], rotations_mm=rotations, step_mm=step)
+
+
+def _localizer(event: IrradiationEvent, low: float, high: float, notes: Notes) -> Geometry:
+    """Return the travel of a localizer: as reported, else its length around the middle of the images."""
+    notes.assume(
+        "localizer",
+        "the tube of the localizer is taken to stand in front of the patient",
+        "a tube behind or beside the patient shares the localizer's dose differently, by a factor of 2 or so",
+    )
+    top, bottom = z_range_of(event)
+    if top is not None and bottom is not None:
+        return Geometry(start_mm=bottom, end_mm=top)
+    length = localizer_length_mm(event)
+    assert length is not None
+    middle = 0.5 * (low + high)
+    notes.assume(
+        "localizer-range",
+        f"the dose report does not place the localizer: its {length / 10:.0f} cm are centred on the images",
+    )
+    return Geometry(start_mm=middle - 0.5 * length, end_mm=middle + 0.5 * length)
 
 
 def _helix(

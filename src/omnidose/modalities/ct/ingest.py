@@ -60,11 +60,11 @@ def ingest(claim: Claim, given: Mapping[str, Any] | None = None) -> CtScan:
     quirk = quirk_of(payload.manufacturer)
     if payload.borrowed:
         notes.assume("borrowed", "no images of its own: the anatomy of another phase is used")
-    kv = _kv(facts, event, values, notes)
+    kv = _kv(payload, values, notes)
     scan_type = scan_type_of_claim(payload, values, notes)
     collimation = collimation_of_claim(payload, scan_type, values, quirk, notes)
     geometry = geometry_of_claim(payload, scan_type, collimation, values, notes)
-    rotation_s = _rotation_s(facts, event, quirk, geometry.pitch)
+    rotation_s = _rotation_s(payload, quirk, geometry.pitch)
     phantom = _phantom(facts, event, values, notes)
     scale = _scale(payload, kv, phantom, geometry.pitch, rotation_s, quirk, values, notes)
     focus = _focus_mm(facts, payload.manufacturer, notes)
@@ -82,7 +82,7 @@ def ingest(claim: Claim, given: Mapping[str, Any] | None = None) -> CtScan:
         repeats=int(values.get("repeats", payload.repeats)),
         current_z_mm=facts.z_mm if profile else (),
         current_rel=profile,
-        mean_current_ma=(event.mean_tube_current_ma if event else None) or facts.mean_current_ma or 0.0,
+        mean_current_ma=_mean_current_ma(payload),
         rotation_s=rotation_s or 0.0,
         phantom_cm=phantom,
         ctdivol_mgy=scale.ctdivol_mgy,
@@ -105,8 +105,12 @@ def ingest(claim: Claim, given: Mapping[str, Any] | None = None) -> CtScan:
     )
 
 
-def _kv(facts: ImageFacts, event: IrradiationEvent | None, values: Mapping[str, Any], notes: Notes) -> float:
-    found = facts.kv or (event.kvp_kv if event else None)
+def _kv(payload: Payload, values: Mapping[str, Any], notes: Notes) -> float:
+    facts, event = payload.facts, payload.event
+    assert facts is not None
+    reported = event.kvp_kv if event else None
+    # Borrowed images belong to another irradiation: the dose report's voltage is this one's.
+    found = (reported or facts.kv) if payload.borrowed else (facts.kv or reported)
     if found is None and "kv" not in values:
         raise DicomError(
             "the tube voltage is missing, and nothing can be computed without it",
@@ -124,10 +128,19 @@ def _kv(facts: ImageFacts, event: IrradiationEvent | None, values: Mapping[str, 
     return found
 
 
-def _rotation_s(
-    facts: ImageFacts, event: IrradiationEvent | None, quirk: Quirk, pitch: float
-) -> float | None:
-    found = facts.rotation_s or (event.rotation_time_s if event else None)
+def _mean_current_ma(payload: Payload) -> float:
+    event, facts = payload.event, payload.facts
+    own = facts.mean_current_ma if facts is not None and not payload.borrowed else None
+    return (event.mean_tube_current_ma if event else None) or own or 0.0
+
+
+def _rotation_s(payload: Payload, quirk: Quirk, pitch: float) -> float | None:
+    facts, event = payload.facts, payload.event
+    assert facts is not None
+    reported = event.rotation_time_s if event else None
+    if payload.borrowed:
+        return reported
+    found = facts.rotation_s or reported
     if found:
         return found
     if facts.exposure_time_s is None:

@@ -62,6 +62,10 @@ def fan_beam(scan: CtScan) -> FanBeam:
     )
 
 
+#: The tube of a localizer stands in front of the patient (above one who lies on the back).
+LOCALIZER_ANGLE_RAD = -pi / 2
+
+
 def start_angle_rad(seed: int) -> float:
     """Return the tube's start angle: random, since no header tells it, but the same for a seed."""
     return float(np.random.default_rng([seed, 0xC7]).uniform(0.0, 2 * pi))
@@ -125,6 +129,9 @@ def scan_segments(scan: CtScan, start_rad: float) -> npt.NDArray[np.float64]:
     """
     if scan.scan_type is ScanType.HELICAL:
         return _helix(scan, start_rad)
+    if scan.scan_type is ScanType.LOCALIZER:
+        still = LOCALIZER_ANGLE_RAD
+        return np.array([[still, still, scan.z_start_mm, scan.z_end_mm, 1.0]])
     z = np.asarray(scan.rotation_z_mm, dtype=np.float64)
     weight = scan.current_at(z)
     segments = np.empty((z.size, 5))
