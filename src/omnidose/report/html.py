@@ -110,7 +110,7 @@ def _facts(content: ReportContent) -> list[tuple[str, str, str]]:
             unit = quantity.unit
             if content.relative_to and isinstance(quantity, EffectiveDose | WeightedOrganSum):
                 unit = f"{unit} per {content.relative_to}"
-            remark = ""
+            remark = result.title if len(content.results) > 1 else ""
             if isinstance(quantity, EffectiveDose) and not content.relative_to:
                 remark = words.background_phrase(quantity, content.background_msv_per_y)
             if isinstance(quantity, WeightedOrganSum):
