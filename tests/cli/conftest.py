@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -59,22 +58,8 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def organs_once() -> Iterator[None]:
-    """Look for organs once in equal images: it takes longer than all the rest of a small exam."""
-    from omnidose.exams import bodies
-
-    found: dict[Any, Any] = {}
-    real = bodies.segment
-
-    def segment(ct: Any, **options: Any) -> Any:
-        key = (ct.array.tobytes(), ct.affine_lps_mm.tobytes())
-        if key not in found:
-            found[key] = real(ct, **options)
-        return found[key]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bodies, "segment", segment)
-        yield
+def quick(organs_once: None) -> None:
+    """Look for organs once in equal images."""
 
 
 @pytest.fixture(scope="session")

@@ -1,34 +1,16 @@
-"""Small exams, and the search for organs done once for equal images: it takes longer than all the rest."""
+"""Small exams and what is estimated from them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from omnidose.exams import bodies
 from omnidose.exams.bad_input import HISTORIES
 from omnidose.exams.options import EstimateOptions
 from omnidose.exams.plan import plan, survey
 from omnidose.exams.run import ExamResult, run
-
-
-@pytest.fixture(scope="session")
-def organs_once() -> Iterator[None]:
-    """Keep what the segmentation found, by images: the person changes only the phantom that is fitted."""
-    found: dict[Any, Any] = {}
-    real = bodies.segment
-
-    def segment(ct: Any, **options: Any) -> Any:
-        key = (ct.array.tobytes(), ct.affine_lps_mm.tobytes())
-        if key not in found:
-            found[key] = real(ct, **options)
-        return found[key]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bodies, "segment", segment)
-        yield
 
 
 @pytest.fixture(scope="session")
