@@ -22,6 +22,7 @@ from omnidose.anatomy.skin import (
     skin_region,
     with_whole_skin,
 )
+from omnidose.anatomy.stylised.make import ADULT_Y
 from omnidose.dicom.ct_series import CtVolume, read_ct_series
 from omnidose.dicom.inventory import Series
 from omnidose.dicom.masks import read_masks
@@ -65,9 +66,7 @@ ENHANCING = frozenset(
 #: Contrast medium is looked for in an image blurred by this much (noise is none), mm. Less than so much in
 #: all, or in one piece, is calcification, cm3.
 CONTRAST_BLUR_MM, CONTRAST_CM3, CONTRAST_PIECE_CM3 = 4.0, 10.0, 1.0
-#: Below this age a body is a child's.
-ADULT_Y = 18.0
-#: Eyes with less than this share of their volume get no lens of their own.
+#: An eye of less than this is a remnant of a fit, in which no lens has its place, cm3.
 EYE_CM3 = 2.0
 
 
