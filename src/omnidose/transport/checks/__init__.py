@@ -1,0 +1,1 @@
+"""Checks behind ``omnidose validate engine``: one module for each group of claims."""
