@@ -18,7 +18,7 @@ from omnidose.modalities.ct.checks import plausibility_warnings
 from omnidose.modalities.ct.estimate import is_head, named_quantities, precise_keys
 from omnidose.modalities.ct.exposure import CtScan
 from omnidose.modalities.ct.ssde import water_equivalent_diameter_cm
-from omnidose.transport import _jit  # first: its kernels are cached where the environment says at import
+from omnidose.transport import cpu  # first: its kernels are cached where the environment says at import
 from omnidose.transport.tally import Region
 
 Maker = Callable[..., CtScan]
@@ -32,7 +32,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def run(cache: Path, monkeypatch: pytest.MonkeyPatch, torso: BodyModel) -> Callable[..., ExposureResult]:
     """Estimate with few photons; the CTDI phantom is simulated once per module, with few photons too."""
-    assert _jit.run_batches is not None
+    assert cpu.run_batches is not None
     monkeypatch.setenv("OMNIDOSE_CACHE_DIR", str(cache))
     monkeypatch.setattr("omnidose.beams.ctdi.cached_ctdi.__kwdefaults__", {
         "histories": 200_000, "seed": 1, "simulate": None,

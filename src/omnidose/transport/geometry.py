@@ -233,7 +233,7 @@ def majorants(
     floors
         (lower_mm, upper_mm, per_cm): boxes in which the majorant must be at least ``per_cm``.
     """
-    from omnidose.transport._jit import cell_densities
+    from omnidose.transport.cpu import cell_densities
 
     nx, ny, nz = (int(v) for v in macro.n_cell)
     materials = scene_materials(scene)

@@ -9,6 +9,7 @@ out. What is tested is the sampling of lines, their transport, and the expected 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,10 @@ from omnidose.physics.materials import Material
 from omnidose.physics.photons import mass_attenuation_cm2_g, mean_fluorescence_kev
 from omnidose.physics.spectra import Spectrum
 from omnidose.transport._records import Physics
-from omnidose.transport.engine import BATCHES, Job
+from omnidose.transport.engine import BATCHES, Run
+from omnidose.transport.geometry import scene_materials
+from omnidose.transport.problem import compile_problem
+from omnidose.transport.runner import LocalRunner
 from omnidose.transport.scene import VACUUM, Scene, Sphere
 from omnidose.transport.sources import ParallelSource
 from omnidose.transport.tg195 import SOFT_TISSUE
@@ -130,10 +134,12 @@ def compare(energy_kev: float, *, histories: float, seed: int = 5) -> tuple[floa
         half_widths_mm=(radius_mm, radius_mm),
         spectrum=Spectrum.line(energy_kev),
     )
-    job = Job(Scene(shapes=(sphere,), world=VACUUM), source, sampling_per_cm={"sphere": 1.0}, seed=seed)
-    job.physics = photoelectric_only(job.physics, job.materials)
-    job.run_fixed(int(histories), None)
-    tally = job.tally()
+    scene = Scene(shapes=(sphere,), world=VACUUM)
+    problem = compile_problem(scene, source, sampling_per_cm={"sphere": 1.0}, seed=seed)
+    problem = replace(problem, physics=photoelectric_only(problem.physics, scene_materials(scene)))
+    run = Run(problem, LocalRunner(problem))
+    run.to_histories(int(histories), None)
+    tally = run.tally()
     assert tally.batch_energy_kev.shape[0] == BATCHES
     hit = np.pi / 4  # a disc in its square
     return float(tally.energy_kev[0] / hit), float(tally.std_kev[0] / hit), kept_energy_kev(energy_kev)

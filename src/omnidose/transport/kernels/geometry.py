@@ -1,0 +1,81 @@
+"""Where a point is: shapes, voxels, and the box around them."""
+
+import numpy as np
+
+from ._target import jit
+
+i32 = np.int32
+i64 = np.int64
+f32 = np.float32
+_ONE = np.float32(1.0)
+_ZERO = np.float32(0.0)
+_BIG = np.float32(1e30)
+_TINY = np.float32(1e-20)
+
+
+@jit
+def box_entry(x, y, z, u, v, w, lx, ly, lz, hx, hy, hz):
+    """Return the distances to enter and to leave a box along a ray (entry > exit: missed)."""
+    t_in = -_BIG
+    t_out = _BIG
+    for axis in range(3):
+        p, d, lo, hi = (x, u, lx, hx) if axis == 0 else ((y, v, ly, hy) if axis == 1 else (z, w, lz, hz))
+        if abs(d) < _TINY:
+            if p < lo or p > hi:
+                return _BIG, -_BIG
+        else:
+            inv = _ONE / d
+            t1 = (lo - p) * inv
+            t2 = (hi - p) * inv
+            t_in = max(t_in, min(t1, t2))
+            t_out = min(t_out, max(t1, t2))
+    return t_in, t_out
+
+
+@jit
+def find_shape(geo, cell, x, y, z):
+    """Return the index of the last shape that holds a point of a macro cell, or -1."""
+    size = geo.shape_size
+    for entry in range(geo.cell_shape_first[cell], geo.cell_shape_first[cell + 1]):
+        k = geo.cell_shape_list[entry]
+        if geo.shape_kind[k] == 0:
+            if (
+                size[k, 0] <= x <= size[k, 3]
+                and size[k, 1] <= y <= size[k, 4]
+                and size[k, 2] <= z <= size[k, 5]
+            ):
+                return i32(k)
+        else:
+            dx = x - size[k, 0]
+            dy = y - size[k, 1]
+            dz = z - size[k, 2]
+            r2 = dx * dx + dy * dy + dz * dz
+            if geo.shape_kind[k] == 2:
+                if r2 <= size[k, 3] * size[k, 3]:
+                    return i32(k)
+                continue
+            axis = geo.shape_axis[k]
+            along = dx if axis == 0 else (dy if axis == 1 else dz)
+            if abs(along) <= size[k, 4] and r2 - along * along <= size[k, 3] * size[k, 3]:
+                return i32(k)
+    return i32(-1)
+
+
+@jit
+def voxel_at(geo, x, y, z):
+    """Return the flat voxel index at a point of the macro grid, or -1 outside the voxel grid."""
+    nx = geo.n_voxel[0]
+    if nx == 0:
+        return i64(-1)
+    fx = (x - geo.voxel_lower[0]) * geo.inv_voxel[0]
+    fy = (y - geo.voxel_lower[1]) * geo.inv_voxel[1]
+    fz = (z - geo.voxel_lower[2]) * geo.inv_voxel[2]
+    ny = geo.n_voxel[1]
+    nz = geo.n_voxel[2]
+    if fx < _ZERO or fy < _ZERO or fz < _ZERO or fx > f32(nx) or fy > f32(ny) or fz > f32(nz):
+        return i64(-1)
+    # a point may round onto the upper face
+    ix = min(i32(fx), i32(nx - 1))
+    iy = min(i32(fy), i32(ny - 1))
+    iz = min(i32(fz), i32(nz - 1))
+    return (i64(iz) * i64(ny) + i64(iy)) * i64(nx) + i64(ix)

@@ -1,0 +1,230 @@
+"""``Problem``: a scene, a source and what is scored, compiled to the flat arrays that kernels read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from omnidose.errors import InputError, RangeError
+from omnidose.transport._records import Beam, Geometry, Physics
+from omnidose.transport.geometry import (
+    MacroGrid,
+    Majorants,
+    macro_grid,
+    majorants,
+    pack_layers,
+    scene_materials,
+    shape_bounds_mm,
+    visible_volumes_cm3,
+)
+from omnidose.transport.physics_tables import compile_physics
+from omnidose.transport.scene import Box, Cylinder, Scene, Sphere
+from omnidose.transport.source_tables import compile_source, source_bounds_mm, source_spectra
+from omnidose.transport.sources import Source
+from omnidose.transport.tally import Region
+
+ArrayF8 = npt.NDArray[np.float64]
+
+CUTOFF_KEV = 1.0
+MAX_KEV = 20_000.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Problem:
+    """Everything that a batch of histories needs, wherever it runs.
+
+    Batch b of a problem is the same numbers on any machine and any thread: its histories are counted from
+    ``b * per_batch``, and every history has its own random stream.
+
+    Attributes
+    ----------
+    keys, mass_g
+        Names [n] and masses [n] of what is scored: shapes' keys first, then regions.
+    voxel_shape
+        (z, y, x) of the dose map, or None if none is wanted.
+    """
+
+    keys: tuple[str, ...]
+    mass_g: ArrayF8
+    seed: int
+    geometry: Geometry
+    beam: Beam
+    physics: Physics
+    voxel_shape: tuple[int, int, int] | None
+
+    @property
+    def voxel_volume_cm3(self) -> float:
+        """Volume of one voxel of the scene's grid."""
+        return float(np.prod(1.0 / self.geometry.inv_voxel.astype(np.float64)))
+
+
+def compile_problem(
+    scene: Scene,
+    source: Source,
+    *,
+    regions: Sequence[Region] = (),
+    seed: int = 1,
+    voxel_map: bool = False,
+    sampling_per_cm: dict[str, float] | None = None,
+    cutoff_kev: float = CUTOFF_KEV,
+) -> Problem:
+    """Compile a scene and a source; parameters and errors as in ``omnidose.transport.engine.simulate``."""
+    if regions and scene.voxels is None:
+        raise InputError("regions are voxels, but the scene has no voxel grid", todo="use shapes")
+    if voxel_map and scene.voxels is None:
+        raise InputError("a voxel map needs a scene with a voxel grid")
+    max_kev = max(s.max_kev for s in source_spectra(source))
+    if not cutoff_kev < max_kev <= MAX_KEV or cutoff_kev < 1:
+        raise RangeError(
+            f"a source up to {max_kev:g} keV with a cut-off of {cutoff_kev:g} keV cannot be simulated",
+            allowed="photons of 1 keV to 20 MeV, cut-off at least 1 keV",
+        )
+    macro = macro_grid(scene)
+    media = [region.medium for region in regions]
+    responses = [m for i, m in enumerate(media) if m is not None and m not in media[:i]]
+    physics = compile_physics(scene_materials(scene), responses, max_kev, cutoff_kev)
+    shape_keys = list(dict.fromkeys(shape.key for shape in scene.shapes))
+    n_voxels = scene.voxels.grid.voxel_count if scene.voxels is not None else 0
+    layers = pack_layers(regions, n_voxels, len(shape_keys))
+    ordered = [regions[i] for i in layers.order]
+    keys = (*shape_keys, *(region.key for region in ordered))
+    if len(set(keys)) != len(keys):
+        twice = sorted({k for k in keys if keys.count(k) > 1})
+        raise InputError(f"two regions share a name: {', '.join(twice)}", todo="rename one of them")
+    response_index = np.full(len(keys), -1, dtype=np.int32)
+    for k, region in enumerate(ordered):
+        if region.medium is not None:
+            response_index[len(shape_keys) + k] = responses.index(region.medium)
+    floors = _floors(scene, regions, sampling_per_cm or {})
+    probe = np.linspace(0, physics.n_energy - 1, 12).astype(int)
+    major = majorants(scene, macro, physics.rows[:, probe, 0].astype(np.float64), floors)
+    return Problem(
+        keys=keys,
+        mass_g=_masses(scene, shape_keys, ordered),
+        seed=seed,
+        geometry=_geometry(scene, source, macro, major, physics, layers, response_index),
+        beam=compile_source(source, macro.lower_mm),
+        physics=physics,
+        voxel_shape=scene.voxels.grid.shape_zyx if scene.voxels is not None and voxel_map else None,
+    )
+
+
+def _masses(scene: Scene, shape_keys: Sequence[str], regions: Sequence[Region]) -> ArrayF8:
+    """Return the mass of every scored region in g."""
+    masses = dict.fromkeys(shape_keys, 0.0)
+    for shape, volume in zip(scene.shapes, visible_volumes_cm3(scene.shapes), strict=True):
+        masses[shape.key] += volume * shape.material.density_g_cm3
+    out = list(masses.values())
+    if scene.voxels is not None:
+        density = scene.voxels.density_g_cm3.ravel()
+        volume = scene.voxels.grid.voxel_volume_cm3
+        for region in regions:
+            mass = density[region.voxels].astype(np.float64)
+            if region.weights is not None:
+                mass = mass * region.weights
+            out.append(float(mass.sum()) * volume)
+    return np.array(out)
+
+
+def _floors(
+    scene: Scene, regions: Sequence[Region], sampling_per_cm: dict[str, float]
+) -> list[tuple[ArrayF8, ArrayF8, float]]:
+    """Return the boxes in which tentative collisions must be dense."""
+    known = {region.key for region in regions} | {shape.key for shape in scene.shapes}
+    unknown = set(sampling_per_cm) - known
+    if unknown:
+        raise InputError(f"no region or shape called {sorted(unknown)}", where="sampling_per_cm")
+    floors = []
+    for shape in scene.shapes:
+        if shape.key in sampling_per_cm:
+            floors.append((*shape_bounds_mm(shape), sampling_per_cm[shape.key]))
+    if scene.voxels is not None:
+        grid = scene.voxels.grid
+        nz, ny, nx = grid.shape_zyx
+        for region in regions:
+            if region.key in sampling_per_cm and region.voxels.size:
+                k, j, i = np.unravel_index(region.voxels, (nz, ny, nx))
+                spacing = np.asarray(grid.spacing_mm)
+                low = grid.lower_mm + spacing * np.array([i.min(), j.min(), k.min()])
+                high = grid.lower_mm + spacing * (np.array([i.max(), j.max(), k.max()]) + 1)
+                floors.append((low, high, sampling_per_cm[region.key]))
+    return floors
+
+
+def _geometry(
+    scene: Scene,
+    source: Source,
+    macro: MacroGrid,
+    major: Majorants,
+    physics: Physics,
+    layers: Any,
+    response_index: npt.NDArray[np.int32],
+) -> Geometry:
+    """Assemble the flat record that the kernels read (lengths in cm from the macro corner)."""
+    origin = macro.lower_mm
+    mu = physics.rows[:, :, 0].astype(np.float64)
+    upper = np.maximum(mu, np.roll(mu, -1, axis=1))
+    bound = np.max(major.class_density[:, :, None] * upper[None], axis=1)
+    bound = np.maximum(bound, major.class_floor_per_cm[:, None]) * (1 + 1e-5)
+    bound = np.maximum(bound, 1e-9)  # a vacuum cell still needs a finite free path
+    n_shapes = len(scene.shapes)
+    size = np.zeros((n_shapes, 6))
+    for k, shape in enumerate(scene.shapes):
+        if isinstance(shape, Box):
+            size[k] = np.concatenate(
+                [np.subtract(shape.lower_mm, origin), np.subtract(shape.upper_mm, origin)]
+            )
+        else:
+            size[k, :3] = np.subtract(shape.centre_mm, origin)
+            size[k, 3] = shape.radius_mm
+            size[k, 4] = shape.length_mm / 2 if isinstance(shape, Cylinder) else shape.radius_mm
+    keys = list(dict.fromkeys(shape.key for shape in scene.shapes))
+    materials = scene_materials(scene)
+    first_shape = len(materials) - 1 - n_shapes
+    if scene.voxels is not None:
+        grid = scene.voxels.grid
+        n_voxel = np.array(grid.shape_zyx[::-1])
+        voxel_lower = (grid.lower_mm - origin) / 10
+        inv_voxel = 10 / np.asarray(grid.spacing_mm)
+        material = np.ascontiguousarray(scene.voxels.material_index, dtype=np.uint8).ravel()
+        density = np.ascontiguousarray(scene.voxels.density_g_cm3, dtype=np.float32).ravel()
+    else:
+        n_voxel, voxel_lower, inv_voxel = np.zeros(3), np.zeros(3), np.ones(3)
+        material, density = np.zeros(1, dtype=np.uint8), np.zeros(1, dtype=np.float32)
+    source_lower, source_upper = source_bounds_mm(source)
+    macro_upper = origin + macro.n_cell * macro.cell_mm
+    world_lower = np.minimum(origin, source_lower) - scene.world_margin_mm
+    world_upper = np.maximum(macro_upper, source_upper) + scene.world_margin_mm
+    return Geometry(
+        cell_cm=(macro.cell_mm / 10).astype(np.float32),
+        inv_cell=(10 / macro.cell_mm).astype(np.float32),
+        n_cell=macro.n_cell.astype(np.int32),
+        cell_class=major.cell_class,
+        cell_shape_first=major.shape_first,
+        cell_shape_list=major.shape_list if major.shape_list.size else np.zeros(1, dtype=np.int32),
+        majorant=bound.astype(np.float32),
+        voxel_lower=voxel_lower.astype(np.float32),
+        inv_voxel=inv_voxel.astype(np.float32),
+        n_voxel=n_voxel.astype(np.int32),
+        material=material,
+        density=density,
+        layers=layers.labels,
+        layer_base=layers.base,
+        layer_weight=layers.weight_column,
+        weights=layers.weights,
+        region_response=response_index if response_index.size else np.full(1, -1, dtype=np.int32),
+        shape_kind=np.array([(Box, Cylinder, Sphere).index(type(s)) for s in scene.shapes], dtype=np.int32),
+        shape_axis=np.array([getattr(s, "axis", 2) for s in scene.shapes], dtype=np.int32),
+        shape_region=np.array([keys.index(s.key) for s in scene.shapes], dtype=np.int32),
+        shape_material=np.arange(first_shape, first_shape + n_shapes, dtype=np.int32),
+        shape_density=np.array([s.material.density_g_cm3 for s in scene.shapes], dtype=np.float32),
+        shape_size=(size / 10).astype(np.float32),
+        world_lower=((world_lower - origin) / 10).astype(np.float32),
+        world_upper=((world_upper - origin) / 10).astype(np.float32),
+        world_material=len(materials) - 1,
+        world_density=np.float32(scene.world.density_g_cm3),
+    )

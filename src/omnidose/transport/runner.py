@@ -1,0 +1,126 @@
+"""Who runs the batches of a problem: threads of this process here; other backends have the same face."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from omnidose.transport.problem import Problem
+from omnidose.transport.tally import Tally
+
+ArrayF8 = npt.NDArray[np.float64]
+ArrayI8 = npt.NDArray[np.int64]
+
+#: Stored value of one count in the voxel map: keV/(g/cm3) per count.
+VOXEL_COUNT = 2.0**-20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BatchSums:
+    """What some batches in a row brought: means per history in each batch.
+
+    Attributes
+    ----------
+    energies_kev, primaries_kev
+        [n_batches, n_region].
+    balance
+        [n_batches, 6] emitted, deposited, escaped, expected-value total (keV), tentative and real collisions.
+    """
+
+    energies_kev: ArrayF8
+    primaries_kev: ArrayF8
+    balance: ArrayF8
+
+
+class Runner(Protocol):
+    """Runs batches by number. The same batch has the same bits wherever it runs."""
+
+    @property
+    def width(self) -> int:
+        """Number of batches that run side by side."""
+
+    def run(self, first_batch: int, n_batches: int, per_batch: int) -> BatchSums:
+        """Run batches ``first_batch`` to ``first_batch + n_batches - 1``."""
+
+    def voxel_counts(self) -> ArrayI8 | None:
+        """Return the sums of the dose map over all batches so far, flat, or None if there is no map."""
+
+
+class LocalRunner:
+    """Threads of this process."""
+
+    def __init__(self, problem: Problem, threads: int | None = None) -> None:
+        import numba
+
+        from omnidose.transport import cpu
+
+        self._problem = problem
+        self._run = cpu.run_batches
+        wanted = threads or int(os.environ.get("NUMBA_NUM_THREADS", "0")) or os.cpu_count() or 1
+        self._threads: int = max(1, min(wanted, numba.config.NUMBA_NUM_THREADS))
+        numba.set_num_threads(self._threads)
+        cells = int(np.prod(problem.voxel_shape)) if problem.voxel_shape is not None else 0
+        self._voxels = np.zeros((self._threads, cells), dtype=np.int64)
+
+    @property
+    def width(self) -> int:
+        """Number of threads."""
+        return self._threads
+
+    def run(self, first_batch: int, n_batches: int, per_batch: int) -> BatchSums:
+        """Run some batches."""
+        problem = self._problem
+        energies = np.zeros((n_batches, len(problem.keys)))
+        primaries = np.zeros((n_batches, len(problem.keys)))
+        balance = np.zeros((n_batches, 6))
+        self._run(
+            first_batch,
+            n_batches,
+            per_batch,
+            np.uint64(problem.seed),
+            problem.beam,
+            problem.geometry,
+            problem.physics,
+            energies,
+            primaries,
+            balance,
+            self._voxels,
+        )
+        return BatchSums(
+            energies_kev=energies / per_batch,
+            primaries_kev=primaries / per_batch,
+            balance=balance / per_batch,
+        )
+
+    def voxel_counts(self) -> ArrayI8 | None:
+        """Return the sums over all threads (integers: the order does not matter)."""
+        if self._problem.voxel_shape is None:
+            return None
+        return np.asarray(self._voxels.sum(axis=0, dtype=np.int64))
+
+
+def collect(problem: Problem, sums: Sequence[BatchSums], per_batch: int, counts: ArrayI8 | None) -> Tally:
+    """Put batches, in order, into a tally."""
+    balance = np.concatenate([s.balance for s in sums])
+    histories = balance.shape[0] * per_batch
+    voxel_dose = None
+    if counts is not None and problem.voxel_shape is not None:
+        scale = VOXEL_COUNT / histories / problem.voxel_volume_cm3
+        voxel_dose = (counts.reshape(problem.voxel_shape) * scale).astype(np.float32)
+    totals = balance.sum(axis=0) * per_batch
+    return Tally(
+        keys=problem.keys,
+        mass_g=problem.mass_g,
+        histories=histories,
+        batch_energy_kev=np.concatenate([s.energies_kev for s in sums]),
+        batch_primary_kev=np.concatenate([s.primaries_kev for s in sums]),
+        batch_analog_kev=balance[:, :4],
+        voxel_dose_kev_g=voxel_dose,
+        seed=problem.seed,
+        counters={"tentative": float(totals[4]), "collisions": float(totals[5])},
+    )
