@@ -26,19 +26,19 @@ class Geometry(NamedTuple):
     cell_shape_first, cell_shape_list
         Shapes that a point of cell c may belong to, the winning one first.
     majorant
-        [n_class, n_energy] 1/cm; bin i bounds the cross section between energies i and i+1.
+        [n_energy, n_class] 1/cm; bin i bounds the cross section between energies i and i+1. One flight has one
+        energy: its row stays in the nearest cache.
     voxel_lower, inv_voxel
         [3] lower corner of the voxel grid and inverse voxel size.
     n_voxel
         [3] voxels (x, y, z); zeros without a grid.
-    material, density
-        [n_voxels] of the grid, x fastest.
-    layers
-        [n_voxels, n_layer] label of the region scored in each layer, 0 = none.
-    layer_base
-        [n_layer] region index = layer_base + label - 1.
-    layer_weight
-        [n_layer] column of ``weights`` used by the layer, -1 = whole voxels.
+    word
+        uint32 [n_voxels] of the grid, x fastest: density code (low half) and kind (high half).
+    kind_step, kind_material
+        [n_kind] g/cm3 for one step of the density code, and material.
+    kind_first, kind_region, kind_weight
+        Regions that score in a voxel of kind k are ``kind_region[kind_first[k]:kind_first[k + 1]]``, each with a
+        column of ``weights`` or -1 (whole voxels).
     weights
         [n_voxels or 1, n_weight] mass share.
     region_response
@@ -63,11 +63,12 @@ class Geometry(NamedTuple):
     voxel_lower: F4
     inv_voxel: F4
     n_voxel: I4
-    material: U1
-    density: F4
-    layers: U1
-    layer_base: I4
-    layer_weight: I4
+    word: npt.NDArray[np.uint32]
+    kind_step: F4
+    kind_material: I4
+    kind_first: I4
+    kind_region: I4
+    kind_weight: I4
     weights: F4
     region_response: I4
     shape_kind: I4
@@ -126,11 +127,8 @@ class Physics(NamedTuple):
         probabilities of photoelectric, + incoherent, + coherent (the rest is pair production).
     response
         [n_response, n_energy] mu_en/rho of media in which a region's dose is asked.
-    coherent_x2, coherent_cumulative
-        [n_x2], [n_material, n_x2] integral of F^2 over x^2 (Angstrom^-2); nodes equidistant in ln x^2
-        from node 1 on.
-    incoherent
-        [n_material, n_x] S(x)/S(infinity), equidistant in ln x.
+    compton, rayleigh
+        [n_material, n_coarse, n_quantile] 1 - cos(theta), see :class:`omnidose.transport.angles.AngleTables`.
     vacancy_first, vacancy_cumulative, vacancy_set
         Entries ``vacancy_first[m] …`` of a material: cumulative probability that a photoelectric
         event leaves this vacancy, and its line set.
@@ -145,16 +143,42 @@ class Physics(NamedTuple):
     cutoff: np.float32
     rows: F4
     response: F4
-    coherent_x2: F4
-    coherent_ln_x2_1: np.float32
-    coherent_inv_d_ln_x2: np.float32
-    coherent_cumulative: F4
-    incoherent: F4
-    incoherent_ln_x0: np.float32
-    incoherent_inv_d_ln_x: np.float32
+    compton: F4
+    rayleigh: F4
     vacancy_first: I4
     vacancy_cumulative: F4
     vacancy_set: I4
     line_kev: F4
     line_cumulative: F4
     line_next: I4
+
+
+class Method(NamedTuple):
+    """How a problem is run.
+
+    Attributes
+    ----------
+    estimator
+        0: expected deposits at every tentative collision; 1: real deposits at real collisions.
+    """
+
+    estimator: int
+
+
+class Sums(NamedTuple):
+    """What one batch adds to.
+
+    Attributes
+    ----------
+    energies, primaries
+        float64 [n_region] keV; the second from photons that had not yet interacted.
+    balance
+        float64 [6]: emitted, deposited, escaped, expected-value total (keV), tentative and real collisions.
+    voxels
+        int64 [n_voxels or 0] dose in steps of 2^-20 keV/(g/cm3).
+    """
+
+    energies: npt.NDArray[np.float64]
+    primaries: npt.NDArray[np.float64]
+    balance: npt.NDArray[np.float64]
+    voxels: npt.NDArray[np.int64]

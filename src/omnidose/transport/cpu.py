@@ -6,28 +6,26 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from omnidose.transport._records import Sums
 from omnidose.transport.kernels._target import jit, parallel_jit
 from omnidose.transport.kernels.history import follow
 
 
 @parallel_jit
 def run_batches(  # type: ignore[no-untyped-def]
-    first_batch, n_batches, per_batch, seed, beam, geo, phys, energies, primaries, analog, voxels
+    first_batch, n_batches, per_batch, seed, method, beam, geo, phys, energies, primaries, balance, voxels
 ):
     """Run batches ``first_batch …``; every history has a number, so any split gives the same bits.
 
-    ``energies``, ``primaries`` [n_batches, n_region] and ``analog`` [n_batches, 6] belong to one
+    ``energies``, ``primaries`` [n_batches, n_region] and ``balance`` [n_batches, 6] belong to one
     batch each; ``voxels`` [n_threads, n_voxels] are integers, so their sum has no order.
     """
     for b in numba.prange(n_batches):
         stack = np.empty((8, 7), dtype=np.float32)
-        thread = numba.get_thread_id()
+        sums = Sums(energies[b], primaries[b], balance[b], voxels[numba.get_thread_id()])
         start = np.int64(first_batch + b) * np.int64(per_batch)
         for k in range(per_batch):
-            history = np.uint64(start + k)
-            follow(
-                history, seed, beam, geo, phys, energies[b], primaries[b], analog[b], voxels[thread], stack
-            )
+            follow(np.uint64(start + k), seed, method, beam, geo, phys, sums, stack)
 
 
 @jit

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +15,6 @@ import numpy.typing as npt
 from omnidose.errors import GeometryError
 from omnidose.physics.materials import Material
 from omnidose.transport.scene import Box, Cylinder, Scene, Shape, Sphere
-from omnidose.transport.tally import Region
 
 ArrayF8 = npt.NDArray[np.float64]
 
@@ -316,72 +314,3 @@ def _classify(density: ArrayF8, floor: ArrayF8, mu_cm2_g: ArrayF8) -> tuple[npt.
         if len(unique) <= MAX_CLASSES:
             return inverse.reshape(-1), len(unique)
         step *= 1.5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layers:
-    """Scoring regions packed into few label layers.
-
-    Attributes
-    ----------
-    labels
-        uint8 [n_voxels, n_layer], 0 = nothing scored.
-    base
-        [n_layer] index of the region with label 1.
-    weight_column
-        [n_layer] column in ``weights`` or -1.
-    weights
-        float32 [n_voxels or 1, n_weight or 1].
-    order
-        Region indices in the order in which the tally stores them.
-    """
-
-    labels: npt.NDArray[np.uint8]
-    base: npt.NDArray[np.int32]
-    weight_column: npt.NDArray[np.int32]
-    weights: npt.NDArray[np.float32]
-    order: tuple[int, ...]
-
-
-def pack_layers(regions: Sequence[Region], n_voxels: int, first_region: int) -> Layers:
-    """Put regions that do not overlap into one layer; weighted ones apart from whole ones."""
-    layers: list[tuple[npt.NDArray[np.uint8], list[int], npt.NDArray[np.float32] | None]] = []
-    for index, region in enumerate(regions):
-        voxels = region.voxels
-        if voxels.size and (int(voxels.min()) < 0 or int(voxels.max()) >= n_voxels):
-            raise GeometryError(f"region '{region.key}' names voxels outside the grid of {n_voxels}")
-        for labels, members, weights in layers:
-            free = not np.any(labels[voxels])
-            if free and len(members) < 255 and (weights is None) == (region.weights is None):
-                break
-        else:
-            labels = np.zeros(n_voxels, dtype=np.uint8)
-            weights = None if region.weights is None else np.zeros(n_voxels, dtype=np.float32)
-            members = []
-            layers.append((labels, members, weights))
-        members.append(index)
-        labels[voxels] = len(members)
-        if weights is not None and region.weights is not None:
-            weights[voxels] = region.weights
-    columns = [w for _labels, _members, w in layers if w is not None]
-    weight_column, used, base, start = [], 0, [], first_region
-    for _labels, members, weights in layers:
-        weight_column.append(used if weights is not None else -1)
-        used += weights is not None
-        base.append(start)
-        start += len(members)
-    return Layers(
-        labels=_columns([lab for lab, _m, _w in layers], max(n_voxels, 1), np.uint8),
-        base=np.array(base, dtype=np.int32),
-        weight_column=np.array(weight_column, dtype=np.int32),
-        weights=_columns(columns, n_voxels, np.float32) if columns else np.zeros((1, 1), np.float32),
-        order=tuple(i for _labels, members, _w in layers for i in members),
-    )
-
-
-def _columns(arrays: list[npt.NDArray[Any]], n_rows: int, dtype: Any) -> npt.NDArray[Any]:
-    """Return 1-D arrays as the columns of a matrix (``np.stack`` copies element by element: slow)."""
-    out = np.empty((n_rows, len(arrays)), dtype=dtype)
-    for j, array in enumerate(arrays):
-        out[:, j] = array
-    return out

@@ -12,6 +12,7 @@ from omnidose.physics.elements import ENERGY_MAX_KEV
 from omnidose.physics.materials import Material
 from omnidose.physics.transport_tables import PhotonTable, build_photon_table
 from omnidose.transport._records import Physics
+from omnidose.transport.angles import build_angle_tables
 from omnidose.transport.tally import FluenceResponse
 
 
@@ -43,6 +44,7 @@ def compile_physics(
     # kernels clip to the last bin)
     top_kev = min(max_kev * 1.001, ENERGY_MAX_KEV)
     table: PhotonTable = build_photon_table(unique, top_kev, cutoff_kev)
+    angles = build_angle_tables(table)
     offset = table.vacancy_offset
     entries = [np.arange(offset[m], offset[m + 1]) for m in where]
     first = np.concatenate([[0], np.cumsum([e.size for e in entries])]).astype(np.int32)
@@ -56,13 +58,8 @@ def compile_physics(
         cutoff=np.float32(cutoff_kev),
         rows=np.ascontiguousarray(table.rows[where]),
         response=np.stack(rows) if rows else none,
-        coherent_x2=table.rayleigh_x2,
-        coherent_ln_x2_1=np.float32(table.rayleigh_ln_x2_1),
-        coherent_inv_d_ln_x2=np.float32(table.rayleigh_inv_d_ln_x2),
-        coherent_cumulative=np.ascontiguousarray(table.rayleigh_cumulative[where]),
-        incoherent=np.ascontiguousarray(table.compton_s[where]),
-        incoherent_ln_x0=np.float32(table.compton_ln_x_0),
-        incoherent_inv_d_ln_x=np.float32(table.compton_inv_d_ln_x),
+        compton=np.ascontiguousarray(angles.compton[where]),
+        rayleigh=np.ascontiguousarray(angles.rayleigh[where]),
         vacancy_first=first,
         vacancy_cumulative=np.ascontiguousarray(table.vacancy_cumulative[chosen]) if chosen.size else none,
         vacancy_set=np.ascontiguousarray(table.vacancy_set[chosen]) if chosen.size else np.zeros(1, np.int32),

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from omnidose.errors import InputError, RangeError
-from omnidose.transport._records import Beam, Geometry, Physics
+from omnidose.transport._records import Beam, Geometry, Method, Physics
 from omnidose.transport.geometry import (
     MacroGrid,
     Majorants,
     macro_grid,
     majorants,
-    pack_layers,
     scene_materials,
     shape_bounds_mm,
     visible_volumes_cm3,
@@ -26,11 +24,14 @@ from omnidose.transport.scene import Box, Cylinder, Scene, Sphere
 from omnidose.transport.source_tables import compile_source, source_bounds_mm, source_spectra
 from omnidose.transport.sources import Source
 from omnidose.transport.tally import Region
+from omnidose.transport.voxels import PackedVoxels, pack_voxels
 
 ArrayF8 = npt.NDArray[np.float64]
 
 CUTOFF_KEV = 1.0
 MAX_KEV = 20_000.0
+#: How deposits are scored; see ``simulate``.
+ESTIMATORS = ("expected", "analog")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -51,6 +52,7 @@ class Problem:
     keys: tuple[str, ...]
     mass_g: ArrayF8
     seed: int
+    method: Method
     geometry: Geometry
     beam: Beam
     physics: Physics
@@ -71,6 +73,7 @@ def compile_problem(
     voxel_map: bool = False,
     sampling_per_cm: dict[str, float] | None = None,
     cutoff_kev: float = CUTOFF_KEV,
+    estimator: str = "expected",
 ) -> Problem:
     """Compile a scene and a source; parameters and errors as in ``omnidose.transport.engine.simulate``."""
     if regions and scene.voxels is None:
@@ -83,14 +86,15 @@ def compile_problem(
             f"a source up to {max_kev:g} keV with a cut-off of {cutoff_kev:g} keV cannot be simulated",
             allowed="photons of 1 keV to 20 MeV, cut-off at least 1 keV",
         )
+    if estimator not in ESTIMATORS:
+        raise InputError(f"there is no estimator '{estimator}'", allowed=", ".join(ESTIMATORS))
     macro = macro_grid(scene)
     media = [region.medium for region in regions]
     responses = [m for i, m in enumerate(media) if m is not None and m not in media[:i]]
     physics = compile_physics(scene_materials(scene), responses, max_kev, cutoff_kev)
     shape_keys = list(dict.fromkeys(shape.key for shape in scene.shapes))
-    n_voxels = scene.voxels.grid.voxel_count if scene.voxels is not None else 0
-    layers = pack_layers(regions, n_voxels, len(shape_keys))
-    ordered = [regions[i] for i in layers.order]
+    packed = pack_voxels(scene.voxels, regions, len(shape_keys))
+    ordered = [regions[i] for i in packed.order]
     keys = (*shape_keys, *(region.key for region in ordered))
     if len(set(keys)) != len(keys):
         twice = sorted({k for k in keys if keys.count(k) > 1})
@@ -106,7 +110,8 @@ def compile_problem(
         keys=keys,
         mass_g=_masses(scene, shape_keys, ordered),
         seed=seed,
-        geometry=_geometry(scene, source, macro, major, physics, layers, response_index),
+        method=Method(estimator=ESTIMATORS.index(estimator)),
+        geometry=_geometry(scene, source, macro, major, physics, packed, response_index),
         beam=compile_source(source, macro.lower_mm),
         physics=physics,
         voxel_shape=scene.voxels.grid.shape_zyx if scene.voxels is not None and voxel_map else None,
@@ -161,7 +166,7 @@ def _geometry(
     macro: MacroGrid,
     major: Majorants,
     physics: Physics,
-    layers: Any,
+    packed: PackedVoxels,
     response_index: npt.NDArray[np.int32],
 ) -> Geometry:
     """Assemble the flat record that the kernels read (lengths in cm from the macro corner)."""
@@ -190,11 +195,8 @@ def _geometry(
         n_voxel = np.array(grid.shape_zyx[::-1])
         voxel_lower = (grid.lower_mm - origin) / 10
         inv_voxel = 10 / np.asarray(grid.spacing_mm)
-        material = np.ascontiguousarray(scene.voxels.material_index, dtype=np.uint8).ravel()
-        density = np.ascontiguousarray(scene.voxels.density_g_cm3, dtype=np.float32).ravel()
     else:
         n_voxel, voxel_lower, inv_voxel = np.zeros(3), np.zeros(3), np.ones(3)
-        material, density = np.zeros(1, dtype=np.uint8), np.zeros(1, dtype=np.float32)
     source_lower, source_upper = source_bounds_mm(source)
     macro_upper = origin + macro.n_cell * macro.cell_mm
     world_lower = np.minimum(origin, source_lower) - scene.world_margin_mm
@@ -206,16 +208,17 @@ def _geometry(
         cell_class=major.cell_class,
         cell_shape_first=major.shape_first,
         cell_shape_list=major.shape_list if major.shape_list.size else np.zeros(1, dtype=np.int32),
-        majorant=bound.astype(np.float32),
+        majorant=np.ascontiguousarray(bound.T, dtype=np.float32),
         voxel_lower=voxel_lower.astype(np.float32),
         inv_voxel=inv_voxel.astype(np.float32),
         n_voxel=n_voxel.astype(np.int32),
-        material=material,
-        density=density,
-        layers=layers.labels,
-        layer_base=layers.base,
-        layer_weight=layers.weight_column,
-        weights=layers.weights,
+        word=packed.word,
+        kind_step=packed.kind_step,
+        kind_material=packed.kind_material,
+        kind_first=packed.kind_first,
+        kind_region=packed.kind_region,
+        kind_weight=packed.kind_weight,
+        weights=packed.weights,
         region_response=response_index if response_index.size else np.full(1, -1, dtype=np.int32),
         shape_kind=np.array([(Box, Cylinder, Sphere).index(type(s)) for s in scene.shapes], dtype=np.int32),
         shape_axis=np.array([getattr(s, "axis", 2) for s in scene.shapes], dtype=np.int32),

@@ -83,6 +83,7 @@ class LocalRunner:
             n_batches,
             per_batch,
             np.uint64(problem.seed),
+            problem.method,
             problem.beam,
             problem.geometry,
             problem.physics,

@@ -22,8 +22,8 @@ _TRANSPORT = _KERNELS.parent
 
 def _jitted_files(folder: Path) -> list[Path]:
     """Return the files whose compiled code depends on each other, for functions of one folder."""
-    files = [*_KERNELS.glob("*.py"), _TRANSPORT / "_records.py"]
-    return sorted({*files, *folder.glob("*.py")} if folder != _TRANSPORT else {*files, _TRANSPORT / "cpu.py"})
+    own = [path for path in folder.glob("*.py") if b"kernels._target import" in path.read_bytes()]
+    return sorted({*_KERNELS.glob("*.py"), _TRANSPORT / "_records.py", *own})
 
 
 @cache

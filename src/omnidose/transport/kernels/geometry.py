@@ -5,12 +5,15 @@ import numpy as np
 from ._target import jit
 
 i32 = np.int32
+u32 = np.uint32
 i64 = np.int64
 f32 = np.float32
 _ONE = np.float32(1.0)
 _ZERO = np.float32(0.0)
 _BIG = np.float32(1e30)
 _TINY = np.float32(1e-20)
+_HALF_WORD = np.uint32(16)
+_LOW_HALF = np.uint32(0xFFFF)
 
 
 @jit
@@ -79,3 +82,15 @@ def voxel_at(geo, x, y, z):
     iy = min(i32(fy), i32(ny - 1))
     iz = min(i32(fz), i32(nz - 1))
     return (i64(iz) * i64(ny) + i64(iy)) * i64(nx) + i64(ix)
+
+
+@jit
+def voxel_content(geo, voxel):
+    """Return (kind, density, material) of a voxel, from one word of memory.
+
+    Low half: density in steps of its kind; high half: the kind, which stands for a material and the regions that
+    score there.
+    """
+    word = geo.word[voxel]
+    kind = i32(word >> _HALF_WORD)
+    return kind, f32(u32(word & _LOW_HALF)) * geo.kind_step[kind], geo.kind_material[kind]

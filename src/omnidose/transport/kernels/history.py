@@ -2,17 +2,18 @@
 
 import numpy as np
 
-from ._target import jit
+from ._target import jit, tally_add
 from .directions import isotropic, rotate
 from .interactions import compton, energy_bin, fluorescence, mass_coefficient, rayleigh
 from .random import four
-from .scoring import deposit_here
+from .scoring import score
 from .sources import emit
-from .tracking import fly
+from .tracking import ANALOG, fly
 
+f32 = np.float32
 f64 = np.float64
+_ONE = np.float32(1.0)
 _ZERO = np.float32(0.0)
-_TWO_PI = np.float32(6.283185307179586)
 _MEC2 = np.float32(510.99895)
 _TWO_MEC2 = np.float32(1021.9979)
 
@@ -31,93 +32,77 @@ def push(stack, waiting, x, y, z, u, v, w, energy):
 
 
 @jit
-def follow(history, seed, beam, geo, phys, energies, primaries, analog, voxels, stack):
+def follow(history, seed, method, beam, geo, phys, tally, stack):
     """Run one history: emit a photon and follow it and its secondaries to the end."""
     x, y, z, u, v, w, energy, block = emit(beam, history, seed)
-    analog[0] += f64(energy)
+    emitted = f64(energy)
+    deposited = f64(0.0)
+    escaped = f64(0.0)
+    expected = f64(0.0)
+    tentative = 0
+    collisions = 0
     first = True
     waiting = 0
     alive = energy >= phys.cutoff
     if not alive:
-        analog[2] += f64(energy)
-        return
-    while True:
+        escaped = emitted
+    while alive:
         i, a = energy_bin(phys, energy)
-        hit, x, y, z, voxel, shape, m, density, r, block = fly(
-            geo,
-            phys,
-            x,
-            y,
-            z,
-            u,
-            v,
-            w,
-            i,
-            a,
-            energy,
-            first,
-            history,
-            block,
-            seed,
-            energies,
-            primaries,
-            analog,
-            voxels,
+        hit, x, y, z, place, m, r, r3, r4, block, scored, tries = fly(
+            method, geo, phys, x, y, z, u, v, w, i, a, energy, first, history, block, seed, tally
         )
+        expected += scored
+        tentative += tries
         alive = False
         if hit == 0:
-            analog[2] += f64(energy)
+            escaped += f64(energy)
         else:
-            analog[5] += 1.0
-            first = False
+            collisions += 1
             local = energy
-            extra = _ZERO  # deposits that the expected values do not hold
+            soft = _ZERO  # a photon below the cut-off: the expected values do not know its deposit
+            before = energy
             if r < mass_coefficient(phys, m, i, a, 2):
-                r1, r2, r3, _r4 = four(history, block, seed)
-                block += 1
-                line1, line2 = fluorescence(phys, m, i, a, energy, r1, r2, r3)
-                local = energy - line1 - line2
-                if line1 > _ZERO:
-                    q1, q2, q3, q4 = four(history, block, seed)
+                if phys.vacancy_first[m] < phys.vacancy_first[m + 1]:
+                    q1, q2, q3, _q4 = four(history, block, seed)
                     block += 1
-                    if line2 > _ZERO:
-                        su, sv, sw = isotropic(q3, q4)
-                        waiting = push(stack, waiting, x, y, z, su, sv, sw, line2)
-                    u, v, w = isotropic(q1, q2)
-                    energy = line1
-                    alive = True
+                    line1, line2 = fluorescence(phys, m, i, a, energy, q1, q2, q3)
+                    local = energy - line1 - line2
+                    if line1 > _ZERO:
+                        if line2 > _ZERO:
+                            q1, q2, _q3, _q4 = four(history, block, seed)
+                            block += 1
+                            su, sv, sw = isotropic(q1, q2)
+                            waiting = push(stack, waiting, x, y, z, su, sv, sw, line2)
+                        u, v, w = isotropic(r3, r4)
+                        energy = line1
+                        alive = True
             elif r < mass_coefficient(phys, m, i, a, 3):
-                scattered, cosine, block = compton(phys, m, energy, history, block, seed)
-                r1, _r2, _r3, _r4 = four(history, block, seed)
-                block += 1
-                u, v, w = rotate(u, v, w, cosine, _TWO_PI * r1)
+                scattered, t = compton(phys, m, i, a, energy, r3)
+                u, v, w = rotate(u, v, w, t, r4)
                 local = energy - scattered
                 energy = scattered
                 alive = scattered >= phys.cutoff
                 if not alive:
-                    extra = scattered
+                    soft = scattered
             elif r < mass_coefficient(phys, m, i, a, 4) or energy <= _TWO_MEC2:
-                cosine, block = rayleigh(phys, m, energy, history, block, seed)
-                r1, _r2, _r3, _r4 = four(history, block, seed)
-                block += 1
-                u, v, w = rotate(u, v, w, cosine, _TWO_PI * r1)
+                u, v, w = rotate(u, v, w, rayleigh(phys, m, i, a, r3), r4)
                 local = _ZERO
                 alive = True
             else:
-                r1, r2, _r3, _r4 = four(history, block, seed)
-                block += 1
-                u, v, w = isotropic(r1, r2)
+                u, v, w = isotropic(r3, r4)
                 waiting = push(stack, waiting, x, y, z, -u, -v, -w, _MEC2)
                 local = energy - _TWO_MEC2
                 energy = _MEC2
                 alive = True
-            analog[1] += f64(local) + f64(extra)
-            if extra > _ZERO:
-                analog[3] += f64(extra)
-                deposit_here(geo, voxel, shape, extra, energies, voxels, density)
-        if not alive:
-            if waiting == 0:
-                return
+            deposited += f64(local) + f64(soft)
+            if method.estimator == ANALOG:
+                path = before / (mass_coefficient(phys, m, i, a, 0) * place[3])
+                score(geo, phys, place, i, a, path, local + soft, first, tally)
+            elif soft > _ZERO:
+                expected += f64(soft)
+                score(geo, phys, place, i, a, _ZERO, soft, False, tally)
+            first = False
+        if not alive and waiting > 0:
             waiting -= 1
             x = stack[waiting, 0]
             y = stack[waiting, 1]
@@ -126,3 +111,10 @@ def follow(history, seed, beam, geo, phys, energies, primaries, analog, voxels, 
             v = stack[waiting, 4]
             w = stack[waiting, 5]
             energy = stack[waiting, 6]
+            alive = True
+    tally_add(tally.balance, 0, emitted)
+    tally_add(tally.balance, 1, deposited)
+    tally_add(tally.balance, 2, escaped)
+    tally_add(tally.balance, 3, expected)
+    tally_add(tally.balance, 4, f64(tentative))
+    tally_add(tally.balance, 5, f64(collisions))

@@ -1,6 +1,6 @@
-"""What happens at a collision: Compton, Rayleigh, photoelectric absorption with fluorescence.
+"""What happens at a collision: photoelectric absorption, Compton and Rayleigh scattering.
 
-References: Kahn/Butcher-Messel composition for Klein-Nishina as in EGS4, SLAC-265 (1985).
+Angles come from quantile tables; the physics behind them is in :mod:`omnidose.transport.angles`.
 """
 
 import math
@@ -8,17 +8,16 @@ import math
 import numpy as np
 
 from ._target import jit
-from .random import four
 
 i32 = np.int32
 f32 = np.float32
-_HALF = np.float32(0.5)
 _ONE = np.float32(1.0)
 _ZERO = np.float32(0.0)
 _TWO = np.float32(2.0)
-_TINY = np.float32(1e-20)
 _MEC2 = np.float32(510.99895)
-_INV_HC = np.float32(1.0 / 12.398419843)  # 1/(keV Angstrom)
+_TO_COARSE = np.int32(4)  # angles.STRIDE = 2^4 energy steps
+_IN_COARSE = np.int32(15)
+_PER_STRIDE = np.float32(0.0625)
 
 
 @jit
@@ -37,82 +36,33 @@ def mass_coefficient(phys, m, i, a, column):
 
 
 @jit
-def scattering_function(phys, m, x):
-    """Return S(x)/S_max of a material by interpolation in ln x."""
-    if x < _TINY:
-        return _ZERO
-    a = (math.log(x) - phys.incoherent_ln_x0) * phys.incoherent_inv_d_ln_x
-    if a < _ZERO:
-        # S rises as x^2 near 0
-        return phys.incoherent[m, 0] * math.exp(_TWO * a / phys.incoherent_inv_d_ln_x)
-    n = phys.incoherent.shape[1]
-    i = min(i32(a), i32(n - 2))
-    a = min(a - f32(i), _ONE)
-    return phys.incoherent[m, i] * (_ONE - a) + phys.incoherent[m, i + 1] * a
+def quantile(table, m, i, a, r):
+    """Return t = 1 - cos(theta) from a table equidistant in the square root of the probability.
+
+    Linear between quantiles, and between the coarse energies around the fine bin ``i`` with fraction ``a``.
+    """
+    n = i32(table.shape[2] - 1)
+    s = math.sqrt(r) * f32(n)
+    q = min(i32(s), i32(n - 1))
+    s -= f32(q)
+    e = i >> _TO_COARSE
+    f = (f32(i & _IN_COARSE) + a) * _PER_STRIDE
+    low = table[m, e, q] * (_ONE - s) + table[m, e, q + 1] * s
+    high = table[m, e + 1, q] * (_ONE - s) + table[m, e + 1, q + 1] * s
+    return low * (_ONE - f) + high * f
 
 
 @jit
-def compton(phys, m, energy, history, block, seed):
-    """Return the scattered energy, the polar cosine and the next block (Klein-Nishina x S(x))."""
-    k = energy / _MEC2
-    eps0 = _ONE / (_ONE + _TWO * k)
-    eps0sq = eps0 * eps0
-    alpha1 = -math.log(eps0)
-    alpha2 = _HALF * (_ONE - eps0sq)
-    share = alpha1 / (alpha1 + alpha2)
-    eps = _ONE
-    t = _ZERO
-    s_max = scattering_function(phys, m, energy * _INV_HC)  # S rises with x: largest at 180 degrees
-    for _ in range(100000):
-        r1, r2, r3, _r4 = four(history, block, seed)
-        block += 1
-        if r1 < share:
-            eps = math.exp(-alpha1 * r2)
-        else:
-            eps = math.sqrt(eps0sq + (_ONE - eps0sq) * r2)
-        t = min(max((_ONE - eps) / (k * eps), _ZERO), _TWO)
-        sin2 = t * (_TWO - t)
-        g = _ONE - eps * sin2 / (_ONE + eps * eps)
-        if r3 < g:
-            x = energy * _INV_HC * math.sqrt(_HALF * t)
-            if r3 * s_max < g * scattering_function(phys, m, x):
-                break
-    return energy * eps, _ONE - t, block
+def compton(phys, m, i, a, energy, r):
+    """Return the scattered energy and t = 1 - cos(theta): Klein-Nishina times S(x), electron at rest."""
+    t = quantile(phys.compton, m, i, a, r)
+    return energy / (_ONE + energy / _MEC2 * t), t
 
 
 @jit
-def rayleigh(phys, m, energy, history, block, seed):
-    """Return the polar cosine of coherent scattering (F^2 times Thomson) and the next block."""
-    x2_max = energy * _INV_HC
-    x2_max *= x2_max
-    grid = phys.coherent_x2
-    cumulative = phys.coherent_cumulative[m]
-    top_bin = i32(0)
-    if x2_max > grid[1]:
-        top_bin = i32((math.log(x2_max) - phys.coherent_ln_x2_1) * phys.coherent_inv_d_ln_x2) + i32(1)
-        top_bin = min(top_bin, i32(grid.shape[0] - 2))
-    a = min((x2_max - grid[top_bin]) / (grid[top_bin + 1] - grid[top_bin]), _ONE)
-    top = cumulative[top_bin] * (_ONE - a) + cumulative[top_bin + 1] * a
-    cosine = _ONE
-    for _ in range(10000):
-        r1, r2, _r3, _r4 = four(history, block, seed)
-        block += 1
-        wanted = r1 * top
-        low = i32(0)
-        high = i32(top_bin + 1)
-        while high - low > 1:
-            middle = (low + high) >> 1
-            if cumulative[middle] <= wanted:
-                low = i32(middle)
-            else:
-                high = i32(middle)
-        step = cumulative[low + 1] - cumulative[low]
-        a = (wanted - cumulative[low]) / step if step > _ZERO else _ZERO
-        x2 = grid[low] + a * (grid[low + 1] - grid[low])
-        cosine = max(_ONE - _TWO * x2 / x2_max, -_ONE)
-        if _TWO * r2 < _ONE + cosine * cosine:
-            break
-    return cosine, block
+def rayleigh(phys, m, i, a, r):
+    """Return t = 1 - cos(theta) of coherent scattering: Thomson times F^2."""
+    return quantile(phys.rayleigh, m, i, a, r)
 
 
 @jit

@@ -1,4 +1,6 @@
-"""Flight to the next collision: delta tracking with macro-cell majorants.
+"""Flight to the next collision: delta tracking with macro-cell majorants, scoring on the way.
+
+At *every* tentative collision, real or virtual, the expected deposit (E mu_dep / majorant) is scored.
 
 Reference: Woodcock et al., ANL-7050 (1965) 557.
 """
@@ -8,12 +10,13 @@ import math
 import numpy as np
 
 from ._target import jit
-from .geometry import box_entry, find_shape, voxel_at
+from .geometry import box_entry, find_shape, voxel_at, voxel_content
 from .interactions import mass_coefficient
 from .random import four
 from .scoring import score
 
 i32 = np.int32
+u32 = np.uint32
 i64 = np.int64
 f32 = np.float32
 f64 = np.float64
@@ -21,105 +24,87 @@ _ONE = np.float32(1.0)
 _ZERO = np.float32(0.0)
 _BIG = np.float32(1e30)
 _TINY = np.float32(1e-20)
+_NONE = np.int32(0)
+_ONWARDS = np.int32(1)
+_BACK = np.int32(-1)
+_BELOW_ONE = np.float32(0.9999999)
+
+#: Estimators (``Method.estimator``).
+EXPECTED, ANALOG = 0, 1
 
 
 @jit
-def fly(
-    geo,
-    phys,
-    x,
-    y,
-    z,
-    u,
-    v,
-    w,
-    i,
-    a,
-    energy,
-    first,
-    history,
-    block,
-    seed,
-    energies,
-    primaries,
-    analog,
-    voxels,
-):
-    """Carry a photon to its next real collision, scoring on the way.
+def content(geo, cell, x, y, z):
+    """Return (voxel, shape, kind, density) and the material at a point of a macro cell."""
+    shape = find_shape(geo, cell, x, y, z)
+    if shape >= 0:
+        return (i64(-1), shape, i32(0), geo.shape_density[shape]), geo.shape_material[shape]
+    voxel = voxel_at(geo, x, y, z)
+    if voxel >= 0:
+        kind, density, material = voxel_content(geo, voxel)
+        return (voxel, i32(-1), kind, density), material
+    return (i64(-1), i32(-1), i32(0), geo.world_density), i32(geo.world_material)
 
-    Returns (hit, x, y, z, voxel, shape, material, density, r, block); ``hit`` 0 means escaped and
-    ``r`` is a uniform left over from the choice between real and virtual collision.
-    """
-    nothing = i64(-1)
-    none = i32(-1)
+
+@jit
+def cross_world(geo, x, y, z, u, v, w, left):
+    """Return (distance through the world, whether the macro grid follows) for a point outside the grid."""
     hx = geo.cell_cm[0] * f32(geo.n_cell[0])
     hy = geo.cell_cm[1] * f32(geo.n_cell[1])
     hz = geo.cell_cm[2] * f32(geo.n_cell[2])
+    t_in, t_out = box_entry(x, y, z, u, v, w, _ZERO, _ZERO, _ZERO, hx, hy, hz)
+    if (not left) and t_in < t_out and t_out > _ZERO:
+        return max(t_in, _ZERO), True
+    low = geo.world_lower
+    high = geo.world_upper
+    _near, far = box_entry(x, y, z, u, v, w, low[0], low[1], low[2], high[0], high[1], high[2])
+    return max(far, _ZERO), False
+
+
+@jit
+def fly(method, geo, phys, x, y, z, u, v, w, i, a, energy, first, history, block, seed, tally):
+    """Carry a photon to its next real collision, scoring on the way.
+
+    Returns (hit, x, y, z, place, material, r, r3, r4, block, expected, tentative): ``hit`` 0 means escaped;
+    ``r`` is a uniform left over from the choice between real and virtual collision, ``r3`` and ``r4`` are not
+    used yet; ``expected`` is the sum of expected deposits (keV), ``tentative`` the number of collisions tried.
+    """
+    hx = geo.cell_cm[0] * f32(geo.n_cell[0])
+    hy = geo.cell_cm[1] * f32(geo.n_cell[1])
+    hz = geo.cell_cm[2] * f32(geo.n_cell[2])
+    nowhere = (i64(-1), i32(-1), i32(0), geo.world_density)
+    expected = f64(0.0)
+    tentative = i32(0)
     left = False
-    tau = _ZERO
-    have_tau = False
-    r_accept = _ZERO
+    r1, r2, r3, r4 = four(history, block, seed)
+    block += 1
+    tau = -math.log(r1)
     while True:
-        inside = (not left) and _ZERO <= x <= hx and _ZERO <= y <= hy and _ZERO <= z <= hz
-        if not inside:
-            t_in, t_out = box_entry(x, y, z, u, v, w, _ZERO, _ZERO, _ZERO, hx, hy, hz)
-            enters = (not left) and t_in < t_out and t_out > _ZERO
-            if enters:
-                path = max(t_in, _ZERO)
-            else:
-                _near, path = box_entry(
-                    x,
-                    y,
-                    z,
-                    u,
-                    v,
-                    w,
-                    geo.world_lower[0],
-                    geo.world_lower[1],
-                    geo.world_lower[2],
-                    geo.world_upper[0],
-                    geo.world_upper[1],
-                    geo.world_upper[2],
-                )
-                path = max(path, _ZERO)
+        if left or not (_ZERO <= x <= hx and _ZERO <= y <= hy and _ZERO <= z <= hz):
+            path, enters = cross_world(geo, x, y, z, u, v, w, left)
             m = i32(geo.world_material)
             sigma = mass_coefficient(phys, m, i, a, 0) * geo.world_density
-            if not have_tau:
-                r1, r_accept, _r3, _r4 = four(history, block, seed)
-                block += 1
-                tau = -math.log(r1)
-                have_tau = True
             if sigma * path > tau:
                 step = tau / sigma
-                flux = energy / sigma
-                deposit = flux * geo.world_density * mass_coefficient(phys, m, i, a, 1)
-                analog[3] += f64(deposit)
-                return (
-                    1,
-                    x + u * step,
-                    y + v * step,
-                    z + w * step,
-                    nothing,
-                    none,
-                    m,
-                    geo.world_density,
-                    r_accept,
-                    block,
-                )
+                expected += f64(energy / sigma * geo.world_density * mass_coefficient(phys, m, i, a, 1))
+                x += u * step
+                y += v * step
+                z += w * step
+                return 1, x, y, z, nowhere, m, r2, r3, r4, block, expected, tentative
             if not enters:
-                return 0, x, y, z, nothing, none, none, _ZERO, _ZERO, block
+                return 0, x, y, z, nowhere, m, r2, r3, r4, block, expected, tentative
             tau -= sigma * path
             x = min(max(x + u * path, _ZERO), hx)
             y = min(max(y + v * path, _ZERO), hy)
             z = min(max(z + w * path, _ZERO), hz)
 
-        # integer walk through the macro cells
+        # integer walk through the macro cells; t is the distance from (x, y, z)
         nx = geo.n_cell[0]
         ny = geo.n_cell[1]
         nz = geo.n_cell[2]
-        cx = min(i32(x * geo.inv_cell[0]), i32(nx - 1))
-        cy = min(i32(y * geo.inv_cell[1]), i32(ny - 1))
-        cz = min(i32(z * geo.inv_cell[2]), i32(nz - 1))
+        cx = i32(min(i32(x * geo.inv_cell[0]), i32(nx - 1)))
+        cy = i32(min(i32(y * geo.inv_cell[1]), i32(ny - 1)))
+        cz = i32(min(i32(z * geo.inv_cell[2]), i32(nz - 1)))
         iu = _ONE / u if abs(u) > _TINY else _BIG
         iv = _ONE / v if abs(v) > _TINY else _BIG
         iw = _ONE / w if abs(w) > _TINY else _BIG
@@ -135,70 +120,57 @@ def fly(
             ty = max((f32(cy + 1 if v > _ZERO else cy) * geo.cell_cm[1] - y) * iv, _ZERO)
         if abs(w) > _TINY:
             tz = max((f32(cz + 1 if w > _ZERO else cz) * geo.cell_cm[2] - z) * iw, _ZERO)
+        step_x = _ONWARDS if u > _ZERO else _BACK
+        step_y = _ONWARDS if v > _ZERO else _BACK
+        step_z = _ONWARDS if w > _ZERO else _BACK
         t = _ZERO
         cell = (cz * ny + cy) * nx + cx
-        majorant = geo.majorant[geo.cell_class[cell], i]
-        if not have_tau:
-            r1, r_accept, _r3, _r4 = four(history, block, seed)
-            block += 1
-            tau = -math.log(r1)
-            have_tau = True
+        majorant = geo.majorant[i, geo.cell_class[cell]]
         while True:
             t_next = min(tx, min(ty, tz))
             cost = (t_next - t) * majorant
             if tau > cost:
                 tau -= cost
                 t = t_next
-                if tx <= ty and tx <= tz:
-                    cx += 1 if u > _ZERO else -1
-                    tx += dx
-                    if cx < 0 or cx >= nx:
-                        break
-                elif ty <= tz:
-                    cy += 1 if v > _ZERO else -1
-                    ty += dy
-                    if cy < 0 or cy >= ny:
-                        break
-                else:
-                    cz += 1 if w > _ZERO else -1
-                    tz += dz
-                    if cz < 0 or cz >= nz:
-                        break
+                # step over the wall (or the edge, where walls meet) without branches: their outcome is
+                # random, and every wrong guess of the processor costs more than all three axes
+                sx = tx <= t_next
+                sy = ty <= t_next
+                sz = tz <= t_next
+                cx = i32(cx + (step_x if sx else _NONE))
+                cy = i32(cy + (step_y if sy else _NONE))
+                cz = i32(cz + (step_z if sz else _NONE))
+                tx += dx if sx else _ZERO
+                ty += dy if sy else _ZERO
+                tz += dz if sz else _ZERO
+                if (u32(cx) >= u32(nx)) | (u32(cy) >= u32(ny)) | (u32(cz) >= u32(nz)):
+                    break
                 cell = (cz * ny + cy) * nx + cx
-                majorant = geo.majorant[geo.cell_class[cell], i]
+                majorant = geo.majorant[i, geo.cell_class[cell]]
                 continue
             # a tentative collision in this cell
             t += tau / majorant
             px = x + u * t
             py = y + v * t
             pz = z + w * t
-            analog[4] += 1.0
-            shape = find_shape(geo, cell, px, py, pz)
-            voxel = nothing
-            if shape >= 0:
-                m = geo.shape_material[shape]
-                density = geo.shape_density[shape]
-            else:
-                voxel = voxel_at(geo, px, py, pz)
-                if voxel >= 0:
-                    m = i32(geo.material[voxel])
-                    density = geo.density[voxel]
-                else:
-                    m = i32(geo.world_material)
-                    density = geo.world_density
+            tentative += i32(1)
+            place, m = content(geo, cell, px, py, pz)
+            density = place[3]
             sigma = mass_coefficient(phys, m, i, a, 0) * density
             flux = energy / majorant
             deposit = flux * density * mass_coefficient(phys, m, i, a, 1)
-            analog[3] += f64(deposit)
-            score(geo, phys, voxel, shape, i, a, flux, deposit, density, first, energies, primaries, voxels)
-            threshold = r_accept * majorant
+            expected += f64(deposit)
+            if method.estimator == EXPECTED:
+                score(geo, phys, place, i, a, flux, deposit, first, tally)
+            threshold = r2 * majorant
             if threshold < sigma:
-                return 1, px, py, pz, voxel, shape, m, density, min(threshold / sigma, f32(0.9999999)), block
-            r1, r_accept, _r3, _r4 = four(history, block, seed)
+                r2 = min(threshold / sigma, _BELOW_ONE)
+                return 1, px, py, pz, place, m, r2, r3, r4, block, expected, tentative
+            r1, r2, r3, r4 = four(history, block, seed)
             block += 1
             tau = -math.log(r1)
         # left the macro grid: the rest of the way is world
-        x = x + u * t
-        y = y + v * t
-        z = z + w * t
+        x += u * t
+        y += v * t
+        z += w * t
         left = True
