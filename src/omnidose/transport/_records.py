@@ -43,10 +43,11 @@ class Geometry(NamedTuple):
         [n_voxels or 1, n_weight] mass share.
     region_response
         [n_region] row of ``Physics.response``, -1 = energy deposited in the voxel.
-    shape_kind, shape_axis, shape_region, shape_material
-        [n_shape].
+    shape_kind, shape_region, shape_material
+        [n_shape]; kinds 0 box, 1 cylinder, 2 sphere, 3 capsule.
     shape_size
-        [n_shape, 6]: boxes lower and upper corner; cylinders and spheres centre, radius, half length, 0.
+        [n_shape, 8]: boxes lower and upper corner, 0, 0; the others centre, squared radius, half length
+        (of a capsule: without its ends), unit vector along the axis.
     world_lower, world_upper
         [3] where photons escape.
     world_material
@@ -71,7 +72,6 @@ class Geometry(NamedTuple):
     weights: F4
     region_response: I4
     shape_kind: I4
-    shape_axis: I4
     shape_region: I4
     shape_material: I4
     shape_density: F4
