@@ -39,8 +39,20 @@ class VoxelGrid:
         for array in (self.material_index, self.density_g_cm3):
             if array.shape != self.grid.shape_zyx:
                 raise GeometryError(f"array {array.shape} does not fit the grid {self.grid.shape_zyx}")
-        if int(self.material_index.max()) >= len(self.materials):
-            raise GeometryError("a voxel names a material that is not in the list")
+        lowest, highest = int(self.material_index.min()), int(self.material_index.max())
+        if lowest < 0 or highest >= len(self.materials):
+            raise GeometryError(
+                f"a voxel names material {lowest if lowest < 0 else highest}, which is not in the list",
+                allowed=f"0 to {len(self.materials) - 1}",
+            )
+        # two passes over the voxels and no copy; a NaN is both the least and the largest
+        lightest, heaviest = float(self.density_g_cm3.min()), float(self.density_g_cm3.max())
+        if not (lightest >= 0 and np.isfinite(heaviest)):
+            raise GeometryError(
+                f"voxel densities run from {lightest:g} to {heaviest:g} g/cm3",
+                where="density_g_cm3",
+                allowed="finite numbers, 0 or more",
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
