@@ -15,9 +15,9 @@ from omnidose.transport.geometry import (
     majorants,
     pack_layers,
     scene_materials,
-    visible_volumes_cm3,
 )
 from omnidose.transport.scene import Box, Cylinder, Scene, VoxelGrid
+from omnidose.transport.shapes import visible_volumes_cm3
 from omnidose.transport.tally import Region
 from omnidose.volume import Grid
 

@@ -8,8 +8,8 @@ from omnidose.physics.material_library import material
 from omnidose.physics.photons import mass_attenuation_cm2_g
 from omnidose.physics.spectra import Spectrum
 from omnidose.transport.engine import simulate
-from omnidose.transport.geometry import shape_bounds_mm
 from omnidose.transport.scene import VACUUM, Cylinder, Scene, Sphere
+from omnidose.transport.shapes import shape_bounds_mm
 from omnidose.transport.sources import ParallelSource
 
 ALUMINIUM = material("aluminium")

@@ -43,10 +43,11 @@ class Geometry(NamedTuple):
         [n_voxels or 1, n_weight] mass share.
     region_response
         [n_region] row of ``Physics.response``, -1 = energy deposited in the voxel.
-    shape_kind, shape_axis, shape_region, shape_material
-        [n_shape].
+    shape_kind, shape_region, shape_material
+        [n_shape]; kinds 0 box, 1 cylinder, 2 sphere, 3 capsule.
     shape_size
-        [n_shape, 6]: boxes lower and upper corner; cylinders and spheres centre, radius, half length, 0.
+        [n_shape, 8]: boxes lower and upper corner, 0, 0; the others centre, squared radius, half length
+        (of a capsule: without its ends), unit vector along the axis.
     world_lower, world_upper
         [3] where photons escape.
     world_material
@@ -72,7 +73,6 @@ class Geometry(NamedTuple):
     weights: F4
     region_response: I4
     shape_kind: I4
-    shape_axis: I4
     shape_region: I4
     shape_material: I4
     shape_density: F4
@@ -86,35 +86,45 @@ class Geometry(NamedTuple):
 class Beam(NamedTuple):
     """A source in flat form; lengths in cm from the lower corner of the macro grid.
 
+    A cumulative holds upper values, the last 1; its guide [2^k] tells where the search begins.
+
     Attributes
     ----------
     kind
-        0 pyramid, 1 parallel, 2 isotropic sphere, 3 rotating.
+        0 pyramid, 1 parallel, 2 isotropic ball, 3 rotating (names in ``kernels/sources.py``).
     vectors
-        [4, 3]: position, axis u, axis v, central direction.
+        [4, 3]: position, axis u, axis v, axis w (central direction; rotating: the two directions of
+        angles 0 and 90 degrees and the axis of rotation).
     aperture
-        [4] limits of u and v: slopes (pyramid, rotating) or cm (parallel); sphere: radius first.
-    segments, segment_prob, segment_alias
-        Arc pieces of the rotating source and Walker's alias table over them.
-    transmission
-        [n_u, n_v] relative fluence per solid angle, largest 1.
-    energy, energy_half_width
-        [n_e] keV and the half width of every bin.
-    energy_prob, energy_alias
-        [n_rows, n_e] alias tables; rows are fan bins along u, or one.
+        [5] limits of u and v: slopes (pyramid, rotating) or cm (parallel); ball: radius first; the
+        last is the distance of a rotating focus from its axis.
+    slope_cumulative, slope_guide
+        [n_slope] equal steps of the slope along u.
+    path, path_cumulative, path_guide
+        [n_path, 4] pieces of the rotating source's way: angles and heights at both ends.
+    transmission, transmission_top
+        [n_u, n_v] relative fluence per solid angle, [n_u, 1] where it does not vary along v, and its
+        largest value in each row.
+    energy_low, energy_width
+        [n_e] keV: lower edges of bins and their widths, 0 for lines.
+    energy_cumulative, energy_guide
+        [n_rows, n_e]; rows are fan bins along u, or one.
     """
 
     kind: int
     vectors: F4
     aperture: F4
-    segments: F4
-    segment_prob: F4
-    segment_alias: I4
+    slope_cumulative: F4
+    slope_guide: I4
+    path: F4
+    path_cumulative: F4
+    path_guide: I4
     transmission: F4
-    energy: F4
-    energy_half_width: np.float32
-    energy_prob: F4
-    energy_alias: I4
+    transmission_top: F4
+    energy_low: F4
+    energy_width: F4
+    energy_cumulative: F4
+    energy_guide: I4
 
 
 class Physics(NamedTuple):

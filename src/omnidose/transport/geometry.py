@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from omnidose.errors import GeometryError
 from omnidose.physics.materials import Material
-from omnidose.transport.scene import Box, Cylinder, Scene, Shape, Sphere
+from omnidose.transport.scene import Scene, Shape
+from omnidose.transport.shapes import inside_shape, shape_bounds_mm
 
 ArrayF8 = npt.NDArray[np.float64]
 
@@ -46,92 +47,6 @@ class MacroGrid:
     n_cell: npt.NDArray[np.int32]
     offset_voxels: npt.NDArray[np.int64]
     voxels_per_cell: npt.NDArray[np.int64]
-
-
-def shape_bounds_mm(shape: Shape) -> tuple[ArrayF8, ArrayF8]:
-    """Return the lower and upper corner of the box around a shape."""
-    if isinstance(shape, Box):
-        return np.asarray(shape.lower_mm, dtype=np.float64), np.asarray(shape.upper_mm, dtype=np.float64)
-    half = np.full(3, shape.radius_mm, dtype=np.float64)  # radius_mm=30 must not make integers
-    if isinstance(shape, Cylinder):
-        half[shape.axis] = shape.length_mm / 2
-    centre = np.asarray(shape.centre_mm, dtype=np.float64)
-    return centre - half, centre + half
-
-
-def inside_shape(shape: Shape, points_mm: ArrayF8) -> npt.NDArray[np.bool_]:
-    """Return which of the points [n, 3] lie in a shape."""
-    if isinstance(shape, Box):
-        return np.asarray(np.all((points_mm >= shape.lower_mm) & (points_mm <= shape.upper_mm), axis=1))
-    delta = points_mm - np.asarray(shape.centre_mm)
-    if isinstance(shape, Sphere):
-        return np.asarray(np.sum(delta**2, axis=1) <= shape.radius_mm**2)
-    along = delta[:, shape.axis]
-    radial2 = np.sum(delta**2, axis=1) - along**2
-    return np.asarray((np.abs(along) <= shape.length_mm / 2) & (radial2 <= shape.radius_mm**2))
-
-
-def shape_volume_cm3(shape: Shape) -> float:
-    """Return the full volume of a shape."""
-    if isinstance(shape, Box):
-        lower, upper = shape_bounds_mm(shape)
-        return float(np.prod(upper - lower)) / 1000
-    if isinstance(shape, Sphere):
-        return float(4 / 3 * np.pi * shape.radius_mm**3) / 1000
-    return float(np.pi * shape.radius_mm**2 * shape.length_mm) / 1000
-
-
-def visible_volumes_cm3(shapes: Sequence[Shape]) -> list[float]:
-    """Return each shape's volume less what later shapes take from it.
-
-    Exact where later shapes are disjoint or lie wholly inside (and not in each other); else from
-    2^18 points of a regular lattice, good to about 0.1 %.
-    """
-    volumes = []
-    for index, shape in enumerate(shapes):
-        later = [other for other in shapes[index + 1 :] if _boxes_overlap(shape, other)]
-        nested = all(_contains(shape, other) for other in later)
-        apart = all(not _boxes_overlap(a, b) for i, a in enumerate(later) for b in later[i + 1 :])
-        if nested and apart:
-            volumes.append(shape_volume_cm3(shape) - sum(shape_volume_cm3(other) for other in later))
-            continue
-        lower, upper = shape_bounds_mm(shape)
-        axes = [lower[a] + (upper[a] - lower[a]) * (np.arange(64) + 0.5) / 64 for a in range(3)]
-        points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-        own = inside_shape(shape, points)
-        seen = own.copy()
-        for other in later:
-            seen &= ~inside_shape(other, points)
-        volumes.append(shape_volume_cm3(shape) * float(seen.sum()) / float(own.sum()))
-    return volumes
-
-
-def _boxes_overlap(a: Shape, b: Shape) -> bool:
-    (al, au), (bl, bu) = shape_bounds_mm(a), shape_bounds_mm(b)
-    return bool(np.all(al < bu) and np.all(bl < au))
-
-
-def _contains(outer: Shape, inner: Shape) -> bool:
-    """True if the corners of ``inner``'s box lie in ``outer`` (both convex: then all of it does)."""
-    lower, upper = shape_bounds_mm(inner)
-    corners = np.array(
-        [
-            [(lower, upper)[i][0], (lower, upper)[j][1], (lower, upper)[k][2]]
-            for i in range(2)
-            for j in range(2)
-            for k in range(2)
-        ]
-    )
-    if isinstance(inner, Cylinder) and isinstance(outer, Cylinder) and inner.axis == outer.axis:
-        # the box around a cylinder is larger than the cylinder: compare axes and radii instead
-        delta = np.asarray(inner.centre_mm) - np.asarray(outer.centre_mm)
-        along = delta[outer.axis]
-        radial = float(np.sqrt(np.sum(delta**2) - along**2))
-        return bool(
-            radial + inner.radius_mm <= outer.radius_mm
-            and abs(along) + inner.length_mm / 2 <= outer.length_mm / 2
-        )
-    return bool(np.all(inside_shape(outer, corners)))
 
 
 def macro_grid(scene: Scene) -> MacroGrid:

@@ -16,11 +16,10 @@ from omnidose.transport.geometry import (
     macro_grid,
     majorants,
     scene_materials,
-    shape_bounds_mm,
-    visible_volumes_cm3,
 )
 from omnidose.transport.physics_tables import compile_physics
-from omnidose.transport.scene import Box, Cylinder, Scene, Sphere
+from omnidose.transport.scene import Scene
+from omnidose.transport.shapes import shape_bounds_mm, shape_kind, shape_sizes_cm, visible_volumes_cm3
 from omnidose.transport.source_tables import compile_source, source_bounds_mm, source_spectra
 from omnidose.transport.sources import Source
 from omnidose.transport.tally import Region
@@ -177,16 +176,6 @@ def _geometry(
     bound = np.maximum(bound, major.class_floor_per_cm[:, None]) * (1 + 1e-5)
     bound = np.maximum(bound, 1e-9)  # a vacuum cell still needs a finite free path
     n_shapes = len(scene.shapes)
-    size = np.zeros((n_shapes, 6))
-    for k, shape in enumerate(scene.shapes):
-        if isinstance(shape, Box):
-            size[k] = np.concatenate(
-                [np.subtract(shape.lower_mm, origin), np.subtract(shape.upper_mm, origin)]
-            )
-        else:
-            size[k, :3] = np.subtract(shape.centre_mm, origin)
-            size[k, 3] = shape.radius_mm
-            size[k, 4] = shape.length_mm / 2 if isinstance(shape, Cylinder) else shape.radius_mm
     keys = list(dict.fromkeys(shape.key for shape in scene.shapes))
     materials = scene_materials(scene)
     first_shape = len(materials) - 1 - n_shapes
@@ -220,12 +209,11 @@ def _geometry(
         kind_weight=packed.kind_weight,
         weights=packed.weights,
         region_response=response_index if response_index.size else np.full(1, -1, dtype=np.int32),
-        shape_kind=np.array([(Box, Cylinder, Sphere).index(type(s)) for s in scene.shapes], dtype=np.int32),
-        shape_axis=np.array([getattr(s, "axis", 2) for s in scene.shapes], dtype=np.int32),
+        shape_kind=np.array([shape_kind(shape) for shape in scene.shapes], dtype=np.int32),
         shape_region=np.array([keys.index(s.key) for s in scene.shapes], dtype=np.int32),
         shape_material=np.arange(first_shape, first_shape + n_shapes, dtype=np.int32),
         shape_density=np.array([s.material.density_g_cm3 for s in scene.shapes], dtype=np.float32),
-        shape_size=(size / 10).astype(np.float32),
+        shape_size=shape_sizes_cm(scene.shapes, origin).astype(np.float32),
         world_lower=((world_lower - origin) / 10).astype(np.float32),
         world_upper=((world_upper - origin) / 10).astype(np.float32),
         world_material=len(materials) - 1,

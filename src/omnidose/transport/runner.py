@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,9 @@ from omnidose.transport.tally import Tally
 
 ArrayF8 = npt.NDArray[np.float64]
 ArrayI8 = npt.NDArray[np.int64]
+
+#: numba's plainest threading layer ends the process when two Python threads enter a parallel loop at once.
+_PARALLEL_LOOP = threading.Lock()
 
 #: Stored value of one count in the voxel map: keV/(g/cm3) per count.
 VOXEL_COUNT = 2.0**-20
@@ -51,6 +55,16 @@ class Runner(Protocol):
         """Return the sums of the dose map over all batches so far, flat, or None if there is no map."""
 
 
+@runtime_checkable
+class TellingRunner(Runner, Protocol):
+    """A runner that divides the work itself and tells how far it is."""
+
+    def run_telling(
+        self, first_batch: int, n_batches: int, per_batch: int, tell: Callable[[int], None]
+    ) -> BatchSums:
+        """Run batches like ``run``; ``tell`` is called with the number of them that are done."""
+
+
 class LocalRunner:
     """Threads of this process."""
 
@@ -63,7 +77,6 @@ class LocalRunner:
         self._run = cpu.run_batches
         wanted = threads or int(os.environ.get("NUMBA_NUM_THREADS", "0")) or os.cpu_count() or 1
         self._threads: int = max(1, min(wanted, numba.config.NUMBA_NUM_THREADS))
-        numba.set_num_threads(self._threads)
         cells = int(np.prod(problem.voxel_shape)) if problem.voxel_shape is not None else 0
         self._voxels = np.zeros((self._threads, cells), dtype=np.int64)
 
@@ -74,24 +87,28 @@ class LocalRunner:
 
     def run(self, first_batch: int, n_batches: int, per_batch: int) -> BatchSums:
         """Run some batches."""
+        import numba
+
         problem = self._problem
         energies = np.zeros((n_batches, len(problem.keys)))
         primaries = np.zeros((n_batches, len(problem.keys)))
         balance = np.zeros((n_batches, 6))
-        self._run(
-            first_batch,
-            n_batches,
-            per_batch,
-            np.uint64(problem.seed),
-            problem.method,
-            problem.beam,
-            problem.geometry,
-            problem.physics,
-            energies,
-            primaries,
-            balance,
-            self._voxels,
-        )
+        with _PARALLEL_LOOP:
+            numba.set_num_threads(self._threads)  # of the calling thread
+            self._run(
+                first_batch,
+                n_batches,
+                per_batch,
+                np.uint64(problem.seed),
+                problem.method,
+                problem.beam,
+                problem.geometry,
+                problem.physics,
+                energies,
+                primaries,
+                balance,
+                self._voxels,
+            )
         return BatchSums(
             energies_kev=energies / per_batch,
             primaries_kev=primaries / per_batch,
@@ -105,7 +122,24 @@ class LocalRunner:
         return np.asarray(self._voxels.sum(axis=0, dtype=np.int64))
 
 
-def collect(problem: Problem, sums: Sequence[BatchSums], per_batch: int, counts: ArrayI8 | None) -> Tally:
+def join(sums: Sequence[BatchSums]) -> BatchSums:
+    """Return the batches of several runs in a row as one."""
+    return BatchSums(
+        energies_kev=np.concatenate([s.energies_kev for s in sums]),
+        primaries_kev=np.concatenate([s.primaries_kev for s in sums]),
+        balance=np.concatenate([s.balance for s in sums]),
+    )
+
+
+def collect(
+    problem: Problem,
+    sums: Sequence[BatchSums],
+    per_batch: int,
+    counts: ArrayI8 | None,
+    *,
+    stopped: str = "histories",
+    message: str = "",
+) -> Tally:
     """Put batches, in order, into a tally."""
     balance = np.concatenate([s.balance for s in sums])
     histories = balance.shape[0] * per_batch
@@ -124,4 +158,6 @@ def collect(problem: Problem, sums: Sequence[BatchSums], per_batch: int, counts:
         voxel_dose_kev_g=voxel_dose,
         seed=problem.seed,
         counters={"tentative": float(totals[4]), "collisions": float(totals[5])},
+        stopped=stopped,
+        message=message,
     )

@@ -15,6 +15,8 @@ from omnidose.volume import Grid
 if TYPE_CHECKING:
     from omnidose.anatomy.body import BodyModel
 
+Vector = tuple[float, float, float]
+
 #: Dry air near sea level (ICRU 37 composition by weight, 20 degC, 101.325 kPa; as in AAPM TG-195).
 AIR = Material(
     name="air",
@@ -37,8 +39,20 @@ class VoxelGrid:
         for array in (self.material_index, self.density_g_cm3):
             if array.shape != self.grid.shape_zyx:
                 raise GeometryError(f"array {array.shape} does not fit the grid {self.grid.shape_zyx}")
-        if int(self.material_index.max()) >= len(self.materials):
-            raise GeometryError("a voxel names a material that is not in the list")
+        lowest, highest = int(self.material_index.min()), int(self.material_index.max())
+        if lowest < 0 or highest >= len(self.materials):
+            raise GeometryError(
+                f"a voxel names material {lowest if lowest < 0 else highest}, which is not in the list",
+                allowed=f"0 to {len(self.materials) - 1}",
+            )
+        # two passes over the voxels and no copy; a NaN is both the least and the largest
+        lightest, heaviest = float(self.density_g_cm3.min()), float(self.density_g_cm3.max())
+        if not (lightest >= 0 and np.isfinite(heaviest)):
+            raise GeometryError(
+                f"voxel densities run from {lightest:g} to {heaviest:g} g/cm3",
+                where="density_g_cm3",
+                allowed="finite numbers, 0 or more",
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,13 +67,20 @@ class Box:
 
     key: str
     material: Material
-    lower_mm: tuple[float, float, float]
-    upper_mm: tuple[float, float, float]
+    lower_mm: Vector
+    upper_mm: Vector
+
+    def __post_init__(self) -> None:
+        if not (_finite(self.lower_mm, self.upper_mm) and np.all(np.less(self.lower_mm, self.upper_mm))):
+            raise GeometryError(
+                f"the box '{self.key}' from {self.lower_mm} to {self.upper_mm} mm has no volume",
+                allowed="finite corners, the lower below the upper along every axis",
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cylinder:
-    """A finite cylinder along x, y or z.
+    """A finite cylinder along x, y, z or any direction.
 
     Attributes
     ----------
@@ -67,14 +88,83 @@ class Cylinder:
         Its middle.
     axis
         0, 1 or 2 for x, y or z.
+    direction
+        A vector along the cylinder, of any length; if given, ``axis`` does not count.
     """
 
     key: str
     material: Material
-    centre_mm: tuple[float, float, float]
+    centre_mm: Vector
     radius_mm: float
     length_mm: float
     axis: int = 2
+    direction: Vector | None = None
+
+    def __post_init__(self) -> None:
+        _check_round(self.key, self.centre_mm, self.radius_mm)
+        if not (np.isfinite(self.length_mm) and self.length_mm > 0):
+            raise GeometryError(
+                f"the cylinder '{self.key}' is {self.length_mm} mm long", allowed="a length above 0"
+            )
+        if self.axis not in (0, 1, 2):
+            raise GeometryError(
+                f"axis {self.axis!r} of the cylinder '{self.key}'", allowed="0, 1 or 2", todo="use direction"
+            )
+        if self.direction is not None and not (_finite(self.direction) and np.any(self.direction)):
+            raise GeometryError(
+                f"the direction {self.direction} of the cylinder '{self.key}' has no length",
+                todo="give a vector that is not (0, 0, 0)",
+            )
+
+    @property
+    def unit_axis(self) -> npt.NDArray[np.float64]:
+        """Unit vector along the cylinder."""
+        if self.direction is None:
+            return np.asarray(np.eye(3)[self.axis])
+        vector = np.asarray(self.direction, dtype=np.float64)
+        return np.asarray(vector / np.linalg.norm(vector))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capsule:
+    """A cylinder with a half ball at each end: a finger, a syringe, a vessel.
+
+    Attributes
+    ----------
+    start_mm, end_mm
+        Centres of the half balls; the capsule reaches one radius beyond.
+    """
+
+    key: str
+    material: Material
+    start_mm: Vector
+    end_mm: Vector
+    radius_mm: float
+
+    def __post_init__(self) -> None:
+        _check_round(self.key, self.start_mm, self.radius_mm)
+        if not (_finite(self.end_mm) and self.length_mm > 0):
+            raise GeometryError(
+                f"the capsule '{self.key}' from {self.start_mm} to {self.end_mm} mm has no axis",
+                allowed="two finite points apart",
+                todo="use a sphere if it has no length",
+            )
+
+    @property
+    def length_mm(self) -> float:
+        """Distance between the centres of the half balls."""
+        return float(np.linalg.norm(np.subtract(self.end_mm, self.start_mm)))
+
+    @property
+    def centre_mm(self) -> Vector:
+        """Its middle."""
+        x, y, z = 0.5 * np.add(self.start_mm, self.end_mm)
+        return (float(x), float(y), float(z))
+
+    @property
+    def unit_axis(self) -> npt.NDArray[np.float64]:
+        """Unit vector from start to end."""
+        return np.asarray(np.subtract(self.end_mm, self.start_mm) / self.length_mm)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +173,26 @@ class Sphere:
 
     key: str
     material: Material
-    centre_mm: tuple[float, float, float]
+    centre_mm: Vector
     radius_mm: float
 
+    def __post_init__(self) -> None:
+        _check_round(self.key, self.centre_mm, self.radius_mm)
 
-Shape = Box | Cylinder | Sphere
+
+def _finite(*vectors: Vector) -> bool:
+    return all(len(v) == 3 and bool(np.all(np.isfinite(v))) for v in vectors)
+
+
+def _check_round(key: str, centre_mm: Vector, radius_mm: float) -> None:
+    if not (_finite(centre_mm) and np.isfinite(radius_mm) and radius_mm > 0):
+        raise GeometryError(
+            f"the shape '{key}' at {centre_mm} mm has a radius of {radius_mm} mm",
+            allowed="a finite place and a radius above 0",
+        )
+
+
+Shape = Box | Cylinder | Capsule | Sphere
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

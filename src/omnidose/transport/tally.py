@@ -80,6 +80,9 @@ class Tally:
         [n_batches, 4] analog balance per history: emitted, deposited, escaped, expected-value total.
     voxel_dose_kev_g
         float32 [z, y, x] mean energy per history and gram in each voxel, or None.
+    stopped
+        Why the run ended: ``histories`` (all that were asked for), ``precision`` (it was reached), or ``cap``
+        (it was not); ``message`` then names the regions that fell short, with their errors.
     """
 
     keys: tuple[str, ...]
@@ -91,6 +94,8 @@ class Tally:
     voxel_dose_kev_g: npt.NDArray[np.float32] | None
     seed: int
     counters: dict[str, float] = field(default_factory=dict)
+    stopped: str = "histories"
+    message: str = ""
 
     @property
     def energy_kev(self) -> ArrayF8:

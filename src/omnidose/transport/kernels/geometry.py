@@ -15,6 +15,9 @@ _TINY = np.float32(1e-20)
 _HALF_WORD = np.uint32(16)
 _LOW_HALF = np.uint32(0xFFFF)
 
+#: Kinds of shape (``Geometry.shape_kind``).
+BOX, CYLINDER, SPHERE, CAPSULE = 0, 1, 2, 3
+
 
 @jit
 def box_entry(x, y, z, u, v, w, lx, ly, lz, hx, hy, hz):
@@ -36,31 +39,36 @@ def box_entry(x, y, z, u, v, w, lx, ly, lz, hx, hy, hz):
 
 
 @jit
+def in_shape(geo, k, x, y, z):
+    """Return whether a point lies in shape ``k``."""
+    size = geo.shape_size
+    kind = geo.shape_kind[k]
+    if kind == BOX:
+        return (
+            size[k, 0] <= x <= size[k, 3] and size[k, 1] <= y <= size[k, 4] and size[k, 2] <= z <= size[k, 5]
+        )
+    dx = x - size[k, 0]
+    dy = y - size[k, 1]
+    dz = z - size[k, 2]
+    distance2 = dx * dx + dy * dy + dz * dz
+    if kind == SPHERE:
+        return distance2 <= size[k, 3]
+    along = dx * size[k, 5] + dy * size[k, 6] + dz * size[k, 7]
+    half = size[k, 4]
+    if kind == CYLINDER:
+        return abs(along) <= half and distance2 - along * along <= size[k, 3]
+    # a capsule: distance from the nearest point of its axis
+    nearest = min(max(along, -half), half)
+    return distance2 + nearest * (nearest - along - along) <= size[k, 3]
+
+
+@jit
 def find_shape(geo, cell, x, y, z):
     """Return the index of the last shape that holds a point of a macro cell, or -1."""
-    size = geo.shape_size
     for entry in range(geo.cell_shape_first[cell], geo.cell_shape_first[cell + 1]):
         k = geo.cell_shape_list[entry]
-        if geo.shape_kind[k] == 0:
-            if (
-                size[k, 0] <= x <= size[k, 3]
-                and size[k, 1] <= y <= size[k, 4]
-                and size[k, 2] <= z <= size[k, 5]
-            ):
-                return i32(k)
-        else:
-            dx = x - size[k, 0]
-            dy = y - size[k, 1]
-            dz = z - size[k, 2]
-            r2 = dx * dx + dy * dy + dz * dz
-            if geo.shape_kind[k] == 2:
-                if r2 <= size[k, 3] * size[k, 3]:
-                    return i32(k)
-                continue
-            axis = geo.shape_axis[k]
-            along = dx if axis == 0 else (dy if axis == 1 else dz)
-            if abs(along) <= size[k, 4] and r2 - along * along <= size[k, 3] * size[k, 3]:
-                return i32(k)
+        if in_shape(geo, k, x, y, z):
+            return i32(k)
     return i32(-1)
 
 

@@ -51,3 +51,9 @@ def four(history, block, seed):
         u32(history & _LOW), u32(history >> _SHIFT), u32(block), u32(0), u32(seed & _LOW), u32(seed >> _SHIFT)
     )
     return unit(a), unit(b), unit(c), unit(d)
+
+
+@jit
+def source_numbers(history, block, seed):
+    """Return four uniforms in [0, 1) for the birth of a photon: block 0 or 1 of its source."""
+    return four(history, block, seed)

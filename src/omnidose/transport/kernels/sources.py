@@ -1,4 +1,20 @@
-"""Birth of a photon: position, direction and energy from a source's flat record."""
+"""Birth of a photon: position, direction and energy from a source's flat record.
+
+A history is born from at most eight uniforms, and every one of them has a fixed meaning, so that points of
+a lattice can take their place:
+
+===== ==================================== ==========================================
+block first number(s)                      last two
+===== ==================================== ==========================================
+0     two of the direction (or of a beam's energy; place on the tube's path
+      cross section)
+1     three of the place in a volume, or two unused
+      on a surface
+===== ==================================== ==========================================
+
+Everything is the inverse of a cumulative, tabulated or in closed form. Only where a transmission varies along
+v, or over a round aperture, is a direction refused; the numbers for that come from Philox, beyond block 1.
+"""
 
 import math
 
@@ -6,30 +22,51 @@ import numpy as np
 
 from ._target import jit
 from .directions import isotropic
-from .random import four
+from .random import four, source_numbers
 
 i32 = np.int32
 f32 = np.float32
 _HALF = np.float32(0.5)
 _ONE = np.float32(1.0)
 _ZERO = np.float32(0.0)
-_TWO = np.float32(2.0)
+_TWO_PI = np.float32(6.283185307179586)
+_THIRD = np.float32(1.0 / 3.0)
+
+#: Kinds of source (``Beam.kind``).
+PYRAMID, PARALLEL, BALL, ROTATING = 0, 1, 2, 3
+#: Blocks of random numbers that belong to the source.
+SOURCE_BLOCKS = 2
+#: More refusals than this do not occur: the tables refuse apertures that let less than 1 % through.
+_MAX_TRIES = 100000
 
 
 @jit
-def pick(prob, alias, r):
-    """Return an index from Walker's alias table with one uniform."""
-    n = prob.shape[0]
-    scaled = r * f32(n)
-    i = min(i32(scaled), i32(n - 1))
-    if scaled - f32(i) < prob[i]:
-        return i
-    return alias[i]
+def invert(cumulative, guide, r):
+    """Return (entry, fraction inside it) at which a tabulated cumulative reaches ``r`` in [0, 1).
+
+    ``cumulative`` holds upper values; ``guide`` [2^k] the entry at which the search begins. Entries
+    of no weight are never returned.
+    """
+    k = guide[i32(r * f32(guide.shape[0]))]
+    while cumulative[k] <= r:
+        k += 1
+    low = cumulative[k - 1] if k > 0 else _ZERO
+    return i32(k), (r - low) / (cumulative[k] - low)
 
 
 @jit
-def fan_transmission(table, fu, fv):
-    """Return the bilinear relative fluence at the fractions (fu, fv) of the aperture."""
+def energy_of(beam, fu, r):
+    """Return an energy; the spectrum is that of the fan bin in which the fraction ``fu`` lies."""
+    rows = beam.energy_cumulative.shape[0]
+    row = min(i32(fu * f32(rows)), i32(rows - 1))
+    k, inside = invert(beam.energy_cumulative[row], beam.energy_guide[row], r)
+    return beam.energy_low[k] + beam.energy_width[k] * inside
+
+
+@jit
+def fan_transmission(beam, fu, fv):
+    """Return the relative fluence at the fractions (fu, fv) of the aperture, over its largest at fu."""
+    table = beam.transmission
     nu, nv = table.shape
     a = min(max(fu * f32(nu) - _HALF, _ZERO), f32(nu - 1))
     b = min(max(fv * f32(nv) - _HALF, _ZERO), f32(nv - 1))
@@ -41,99 +78,118 @@ def fan_transmission(table, fu, fv):
     b -= f32(j)
     low = table[i, j] * (_ONE - a) + table[i2, j] * a
     high = table[i, j2] * (_ONE - a) + table[i2, j2] * a
-    return low * (_ONE - b) + high * b
+    top = beam.transmission_top[i] * (_ONE - a) + beam.transmission_top[i2] * a
+    return low * (_ONE - b) + high * b, top
+
+
+@jit
+def slopes(beam, r1, r2, history, seed):
+    """Return (cosine to u, to v, to w, fraction along u, block) of a ray through a rectangular aperture.
+
+    The slope s along u comes from the marginal table. At one s the density of the slope t along v is
+    (1 + s^2 + t^2)^(-3/2): the cosine y = t / sqrt(1 + s^2 + t^2) is uniform.
+    """
+    k, inside = invert(beam.slope_cumulative, beam.slope_guide, r1)
+    fu = (f32(k) + inside) / f32(beam.slope_cumulative.shape[0])
+    a_u = beam.aperture[0]
+    a_v = beam.aperture[2]
+    b_v = beam.aperture[3]
+    s = a_u + (beam.aperture[1] - a_u) * fu
+    c2 = _ONE + s * s
+    low = a_v / math.sqrt(c2 + a_v * a_v)
+    high = b_v / math.sqrt(c2 + b_v * b_v)
+    y = low + (high - low) * r2
+    block = i32(SOURCE_BLOCKS)
+    if beam.transmission.shape[1] > 1:
+        for _ in range(_MAX_TRIES):
+            q1, q2, _q3, _q4 = four(history, block, seed)
+            block += 1
+            t = y * math.sqrt(c2 / (_ONE - y * y))
+            here, top = fan_transmission(beam, fu, (t - a_v) / (b_v - a_v))
+            if q1 * top < here:
+                break
+            y = low + (high - low) * q2
+    rest = math.sqrt((_ONE - y * y) / c2)
+    return s * rest, y, rest, fu, block
+
+
+@jit
+def along(frame, first, a, b, c):
+    """Return a of the frame's vector ``first`` + b of the next + c of the next."""
+    return (
+        frame[first, 0] * a + frame[first + 1, 0] * b + frame[first + 2, 0] * c,
+        frame[first, 1] * a + frame[first + 1, 1] * b + frame[first + 2, 1] * c,
+        frame[first, 2] * a + frame[first + 1, 2] * b + frame[first + 2, 2] * c,
+    )
+
+
+@jit
+def born_in_pyramid(beam, r1, r2, history, seed):
+    """A point, into a rectangle of slopes."""
+    a, b, c, fu, block = slopes(beam, r1, r2, history, seed)
+    u, v, w = along(beam.vectors, 1, a, b, c)
+    return beam.vectors[0, 0], beam.vectors[0, 1], beam.vectors[0, 2], u, v, w, fu, block
+
+
+@jit
+def born_parallel(beam, r1, r2):
+    """A rectangle, all one way."""
+    s = beam.aperture[0] + (beam.aperture[1] - beam.aperture[0]) * r1
+    t = beam.aperture[2] + (beam.aperture[3] - beam.aperture[2]) * r2
+    x, y, z = along(beam.vectors, 1, s, t, _ZERO)
+    frame = beam.vectors
+    x += frame[0, 0]
+    y += frame[0, 1]
+    z += frame[0, 2]
+    return x, y, z, frame[3, 0], frame[3, 1], frame[3, 2], _ZERO, i32(SOURCE_BLOCKS)
+
+
+@jit
+def born_in_ball(beam, r1, r2, history, seed):
+    """A point or a ball, isotropic."""
+    x = beam.vectors[0, 0]
+    y = beam.vectors[0, 1]
+    z = beam.vectors[0, 2]
+    radius = beam.aperture[0]
+    if radius > _ZERO:
+        q1, q2, q3, _q4 = source_numbers(history, i32(1), seed)
+        a, b, c = isotropic(q1, q2)
+        radius *= math.pow(q3, _THIRD)
+        x += a * radius
+        y += b * radius
+        z += c * radius
+    u, v, w = isotropic(r1, r2)
+    return x, y, z, u, v, w, _ZERO, i32(SOURCE_BLOCKS)
+
+
+@jit
+def born_on_circle(beam, r1, r2, r4, history, seed):
+    """A tube that turns and moves: a fan from the place on its path that ``r4`` says."""
+    k, part = invert(beam.path_cumulative, beam.path_guide, r4)
+    angle = beam.path[k, 0] + (beam.path[k, 1] - beam.path[k, 0]) * part
+    height = beam.path[k, 2] + (beam.path[k, 3] - beam.path[k, 2]) * part
+    ca = math.cos(angle)
+    sa = math.sin(angle)
+    focus = beam.aperture[4]
+    x, y, z = along(beam.vectors, 1, focus * ca, focus * sa, height)
+    a, b, c, fu, block = slopes(beam, r1, r2, history, seed)
+    # the fan's u is the tangent (-sin, cos), its v the axis, its middle looks at the axis
+    u, v, w = along(beam.vectors, 1, -sa * a - ca * c, ca * a - sa * c, b)
+    frame = beam.vectors
+    return x + frame[0, 0], y + frame[0, 1], z + frame[0, 2], u, v, w, fu, block
 
 
 @jit
 def emit(beam, history, seed):
     """Return position, direction, energy of a new photon and the number of random blocks used."""
-    block = i32(0)
-    r1, r2, r3, r4 = four(history, block, seed)
-    block += 1
-    vectors = beam.vectors
-    px = vectors[0, 0]
-    py = vectors[0, 1]
-    pz = vectors[0, 2]
-    row = i32(0)
-    if beam.kind == 2:
-        u, v, w = isotropic(r1, r2)
-        radius = beam.aperture[0]
-        if radius > _ZERO:
-            q1, q2, q3, _q4 = four(history, block, seed)
-            block += 1
-            ru, rv, rw = isotropic(q1, q2)
-            radius *= math.pow(q3, f32(1.0 / 3.0))
-            px += ru * radius
-            py += rv * radius
-            pz += rw * radius
+    r1, r2, r3, r4 = source_numbers(history, i32(0), seed)
+    kind = beam.kind
+    if kind == PYRAMID:
+        x, y, z, u, v, w, fu, block = born_in_pyramid(beam, r1, r2, history, seed)
+    elif kind == PARALLEL:
+        x, y, z, u, v, w, fu, block = born_parallel(beam, r1, r2)
+    elif kind == BALL:
+        x, y, z, u, v, w, fu, block = born_in_ball(beam, r1, r2, history, seed)
     else:
-        ux = vectors[1, 0]
-        uy = vectors[1, 1]
-        uz = vectors[1, 2]
-        vx = vectors[2, 0]
-        vy = vectors[2, 1]
-        vz = vectors[2, 2]
-        wx = vectors[3, 0]
-        wy = vectors[3, 1]
-        wz = vectors[3, 2]
-        a_u = beam.aperture[0]
-        b_u = beam.aperture[1]
-        a_v = beam.aperture[2]
-        b_v = beam.aperture[3]
-        if beam.kind == 1:
-            s = a_u + (b_u - a_u) * r1
-            t = a_v + (b_v - a_v) * r2
-            px += ux * s + vx * t
-            py += uy * s + vy * t
-            pz += uz * s + vz * t
-            u = wx
-            v = wy
-            w = wz
-        else:
-            if beam.kind == 3:
-                k = pick(beam.segment_prob, beam.segment_alias, r1)
-                angle = beam.segments[k, 0] + (beam.segments[k, 1] - beam.segments[k, 0]) * r2
-                ca = math.cos(angle)
-                sa = math.sin(angle)
-                focus = pz
-                px += focus * ca
-                py += focus * sa
-                pz = beam.segments[k, 2] + (beam.segments[k, 3] - beam.segments[k, 2]) * r2
-                ux = -sa
-                uy = ca
-                uz = _ZERO
-                vx = _ZERO
-                vy = _ZERO
-                vz = _ONE
-                wx = -ca
-                wy = -sa
-                wz = _ZERO
-            # uniform in solid angle times bow-tie transmission, by rejection on the slope plane
-            close_u = _ZERO if a_u <= _ZERO <= b_u else min(abs(a_u), abs(b_u))
-            close_v = _ZERO if a_v <= _ZERO <= b_v else min(abs(a_v), abs(b_v))
-            near = _ONE + close_u * close_u + close_v * close_v
-            s = _ZERO
-            t = _ZERO
-            n2 = _ONE
-            for _ in range(10000):
-                q1, q2, q3, _q4 = four(history, block, seed)
-                block += 1
-                s = a_u + (b_u - a_u) * q1
-                t = a_v + (b_v - a_v) * q2
-                n2 = _ONE + s * s + t * t
-                ratio = near / n2
-                accept = ratio * math.sqrt(ratio)
-                if beam.transmission.size > 1:
-                    accept *= fan_transmission(beam.transmission, q1, q2)
-                if q3 < accept:
-                    if beam.energy_prob.shape[0] > 1:
-                        rows = beam.energy_prob.shape[0]
-                        row = min(i32(q1 * f32(rows)), i32(rows - 1))
-                    break
-            norm = _ONE / math.sqrt(n2)
-            u = (wx + ux * s + vx * t) * norm
-            v = (wy + uy * s + vy * t) * norm
-            w = (wz + uz * s + vz * t) * norm
-    k = pick(beam.energy_prob[row], beam.energy_alias[row], r3)
-    energy = beam.energy[k] + beam.energy_half_width * (_TWO * r4 - _ONE)
-    return px, py, pz, u, v, w, energy, block
+        x, y, z, u, v, w, fu, block = born_on_circle(beam, r1, r2, r4, history, seed)
+    return x, y, z, u, v, w, energy_of(beam, fu, r3), block
