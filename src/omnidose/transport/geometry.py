@@ -14,15 +14,16 @@ import numpy.typing as npt
 
 from omnidose.errors import GeometryError
 from omnidose.physics.materials import Material
+from omnidose.transport.blocks import block_numbers, merge_cells
 from omnidose.transport.scene import Scene, Shape
 from omnidose.transport.shapes import inside_shape, shape_bounds_mm
 
 ArrayF8 = npt.NDArray[np.float64]
 
-#: Target edge of a macro cell; see docs/methods/engine.md for the scan over this number.
-CELL_MM = 16.0
-#: Number of macro cells along an axis when there is no voxel grid to follow.
-CELLS_WITHOUT_GRID = 48
+#: Target edge of a macro cell, the smallest block; see docs/methods/engine.md for the scan over this number.
+CELL_MM = 8.0
+#: Largest number of macro cells along an axis when there is no voxel grid to follow.
+CELLS_WITHOUT_GRID = 64
 MAX_CLASSES = 250
 
 
@@ -115,8 +116,8 @@ class Majorants:
 
     Attributes
     ----------
-    cell_class
-        uint8 [n_cells], x fastest.
+    cell_class, cell_level
+        uint8 [n_cells], x fastest: class, and level of the block the cell belongs to.
     class_density
         [n_class, n_material] largest density of each material in any cell of the class.
     class_floor_per_cm
@@ -127,6 +128,7 @@ class Majorants:
     """
 
     cell_class: npt.NDArray[np.uint8]
+    cell_level: npt.NDArray[np.uint8]
     class_density: ArrayF8
     class_floor_per_cm: ArrayF8
     shape_first: npt.NDArray[np.int32]
@@ -134,9 +136,13 @@ class Majorants:
 
 
 def majorants(
-    scene: Scene, macro: MacroGrid, mu_cm2_g: ArrayF8, floors: Sequence[tuple[ArrayF8, ArrayF8, float]]
+    scene: Scene,
+    macro: MacroGrid,
+    mu_cm2_g: ArrayF8,
+    floors: Sequence[tuple[ArrayF8, ArrayF8, float]],
+    typical_probe: int = 0,
 ) -> Majorants:
-    """Group macro cells into classes by what bounds their attenuation.
+    """Group macro cells into blocks, and blocks into classes, by what bounds their attenuation.
 
     Parameters
     ----------
@@ -145,6 +151,8 @@ def majorants(
         within 10 % at all of them.
     floors
         (lower_mm, upper_mm, per_cm): boxes in which the majorant must be at least ``per_cm``.
+    typical_probe
+        Index of the energy for which blocks are chosen.
     """
     from omnidose.transport.cpu import cell_densities
 
@@ -169,15 +177,25 @@ def majorants(
     for lower, upper, per_cm in floors:
         where = cells_touched(macro, lower, upper)
         floor[where] = np.maximum(floor[where], per_cm)
-    flat = density.reshape(-1, len(materials)).astype(np.float64)
-    floor_flat = floor.ravel()
-    cell_class, n_class = _classify(flat, floor_flat, mu_cm2_g)
+    flat = density.reshape(-1, len(materials))
+    typical = np.zeros(nx * ny * nz)
+    for m in range(len(materials)):
+        typical = np.maximum(typical, flat[:, m] * mu_cm2_g[m, typical_probe])
+    typical = np.maximum(typical, floor.reshape(-1))
+    level = merge_cells(typical.reshape(nz, ny, nx), macro.cell_mm / 10)
+    number, n_blocks = block_numbers(level)
+    order = np.argsort(number, kind="stable")
+    starts = np.searchsorted(number[order], np.arange(n_blocks))
+    block_density = np.maximum.reduceat(flat[order], starts, axis=0).astype(np.float64)
+    block_floor = np.maximum.reduceat(floor.reshape(-1)[order], starts)
+    block_class, n_class = _classify(block_density, block_floor, mu_cm2_g)
     class_density = np.zeros((n_class, len(materials)))
-    np.maximum.at(class_density, cell_class, flat)
+    np.maximum.at(class_density, block_class, block_density)
     class_floor = np.zeros(n_class)
-    np.maximum.at(class_floor, cell_class, floor_flat)
+    np.maximum.at(class_floor, block_class, block_floor)
     return Majorants(
-        cell_class=cell_class.astype(np.uint8),
+        cell_class=block_class.astype(np.uint8)[number],
+        cell_level=level.reshape(-1),
         class_density=class_density,
         class_floor_per_cm=class_floor,
         shape_first=shape_first,

@@ -104,7 +104,15 @@ def compile_problem(
             response_index[len(shape_keys) + k] = responses.index(region.medium)
     floors = _floors(scene, regions, sampling_per_cm or {})
     probe = np.linspace(0, physics.n_energy - 1, 12).astype(int)
-    major = majorants(scene, macro, physics.rows[:, probe, 0].astype(np.float64), floors)
+    mean_kev = float(np.mean([s.mean_kev for s in source_spectra(source)]))
+    nodes_kev = np.exp(physics.ln_energy_0 + probe / physics.inv_d_ln_energy)
+    major = majorants(
+        scene,
+        macro,
+        physics.rows[:, probe, 0].astype(np.float64),
+        floors,
+        typical_probe=int(np.argmin(np.abs(nodes_kev - mean_kev))),
+    )
     return Problem(
         keys=keys,
         mass_g=_masses(scene, shape_keys, ordered),
@@ -194,7 +202,7 @@ def _geometry(
         cell_cm=(macro.cell_mm / 10).astype(np.float32),
         inv_cell=(10 / macro.cell_mm).astype(np.float32),
         n_cell=macro.n_cell.astype(np.int32),
-        cell_class=major.cell_class,
+        cell=major.cell_class.astype(np.uint16) | major.cell_level.astype(np.uint16) << 8,
         cell_shape_first=major.shape_first,
         cell_shape_list=major.shape_list if major.shape_list.size else np.zeros(1, dtype=np.int32),
         majorant=np.ascontiguousarray(bound.T, dtype=np.float32),

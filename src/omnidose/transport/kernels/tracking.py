@@ -26,7 +26,8 @@ _BIG = np.float32(1e30)
 _TINY = np.float32(1e-20)
 _NONE = np.int32(0)
 _ONWARDS = np.int32(1)
-_BACK = np.int32(-1)
+_BYTE = np.int32(8)
+_CLASS = np.int32(255)
 _BELOW_ONE = np.float32(0.9999999)
 
 #: Estimators (``Method.estimator``).
@@ -34,11 +35,32 @@ EXPECTED, ANALOG = 0, 1
 
 
 @jit
-def content(geo, cell, x, y, z):
-    """Return (voxel, shape, kind, density) and the material at a point of a macro cell."""
-    shape = find_shape(geo, cell, x, y, z)
-    if shape >= 0:
-        return (i64(-1), shape, i32(0), geo.shape_density[shape]), geo.shape_material[shape]
+def block_wall(c, level, n, forward):
+    """Return the cell coordinate of the wall ahead of cell ``c`` in its block of 2^level cells."""
+    low = i32(c >> level) << level
+    return i32(min(low + (_ONWARDS << level), n)) if forward else i32(low)
+
+
+@jit
+def behind_wall(c, level, n, crossed, forward, place):
+    """Return the cell coordinate after a step: behind the wall, or where ``place`` (in cells) lies in the block."""
+    low = i32(c >> level) << level
+    high = i32(min(low + (_ONWARDS << level), n))
+    if crossed:
+        return i32(high) if forward else i32(low - _ONWARDS)
+    return i32(min(max(i32(place), low), high - _ONWARDS))
+
+
+@jit
+def content(geo, x, y, z):
+    """Return (voxel, shape, kind, density) and the material at a point of the macro grid."""
+    if geo.shape_kind.shape[0] > 0:
+        cx = i32(min(max(i32(x * geo.inv_cell[0]), _NONE), i32(geo.n_cell[0] - 1)))
+        cy = i32(min(max(i32(y * geo.inv_cell[1]), _NONE), i32(geo.n_cell[1] - 1)))
+        cz = i32(min(max(i32(z * geo.inv_cell[2]), _NONE), i32(geo.n_cell[2] - 1)))
+        shape = find_shape(geo, (cz * geo.n_cell[1] + cy) * geo.n_cell[0] + cx, x, y, z)
+        if shape >= 0:
+            return (i64(-1), shape, i32(0), geo.shape_density[shape]), geo.shape_material[shape]
     voxel = voxel_at(geo, x, y, z)
     if voxel >= 0:
         kind, density, material = voxel_content(geo, voxel)
@@ -98,7 +120,7 @@ def fly(method, geo, phys, x, y, z, u, v, w, i, a, energy, first, history, block
             y = min(max(y + v * path, _ZERO), hy)
             z = min(max(z + w * path, _ZERO), hz)
 
-        # integer walk through the macro cells; t is the distance from (x, y, z)
+        # walk from block to block in whole cells; t is the distance from (x, y, z)
         nx = geo.n_cell[0]
         ny = geo.n_cell[1]
         nz = geo.n_cell[2]
@@ -108,45 +130,30 @@ def fly(method, geo, phys, x, y, z, u, v, w, i, a, energy, first, history, block
         iu = _ONE / u if abs(u) > _TINY else _BIG
         iv = _ONE / v if abs(v) > _TINY else _BIG
         iw = _ONE / w if abs(w) > _TINY else _BIG
-        dx = geo.cell_cm[0] * abs(iu)
-        dy = geo.cell_cm[1] * abs(iv)
-        dz = geo.cell_cm[2] * abs(iw)
-        tx = _BIG
-        ty = _BIG
-        tz = _BIG
-        if abs(u) > _TINY:
-            tx = max((f32(cx + 1 if u > _ZERO else cx) * geo.cell_cm[0] - x) * iu, _ZERO)
-        if abs(v) > _TINY:
-            ty = max((f32(cy + 1 if v > _ZERO else cy) * geo.cell_cm[1] - y) * iv, _ZERO)
-        if abs(w) > _TINY:
-            tz = max((f32(cz + 1 if w > _ZERO else cz) * geo.cell_cm[2] - z) * iw, _ZERO)
-        step_x = _ONWARDS if u > _ZERO else _BACK
-        step_y = _ONWARDS if v > _ZERO else _BACK
-        step_z = _ONWARDS if w > _ZERO else _BACK
         t = _ZERO
-        cell = (cz * ny + cy) * nx + cx
-        majorant = geo.majorant[i, geo.cell_class[cell]]
         while True:
+            code = i32(geo.cell[(cz * ny + cy) * nx + cx])
+            level = code >> _BYTE
+            majorant = geo.majorant[i, code & _CLASS]
+            tx = _BIG
+            ty = _BIG
+            tz = _BIG
+            if abs(u) > _TINY:
+                tx = (f32(block_wall(cx, level, nx, u > _ZERO)) * geo.cell_cm[0] - x) * iu
+            if abs(v) > _TINY:
+                ty = (f32(block_wall(cy, level, ny, v > _ZERO)) * geo.cell_cm[1] - y) * iv
+            if abs(w) > _TINY:
+                tz = (f32(block_wall(cz, level, nz, w > _ZERO)) * geo.cell_cm[2] - z) * iw
             t_next = min(tx, min(ty, tz))
-            cost = (t_next - t) * majorant
+            cost = max(t_next - t, _ZERO) * majorant  # rounding may put t a little behind the wall
             if tau > cost:
                 tau -= cost
-                t = t_next
-                # step over the wall (or the edge, where walls meet) without branches: their outcome is
-                # random, and every wrong guess of the processor costs more than all three axes
-                sx = tx <= t_next
-                sy = ty <= t_next
-                sz = tz <= t_next
-                cx = i32(cx + (step_x if sx else _NONE))
-                cy = i32(cy + (step_y if sy else _NONE))
-                cz = i32(cz + (step_z if sz else _NONE))
-                tx += dx if sx else _ZERO
-                ty += dy if sy else _ZERO
-                tz += dz if sz else _ZERO
+                t = max(t, t_next)
+                cx = behind_wall(cx, level, nx, tx <= t_next, u > _ZERO, (x + u * t) * geo.inv_cell[0])
+                cy = behind_wall(cy, level, ny, ty <= t_next, v > _ZERO, (y + v * t) * geo.inv_cell[1])
+                cz = behind_wall(cz, level, nz, tz <= t_next, w > _ZERO, (z + w * t) * geo.inv_cell[2])
                 if (u32(cx) >= u32(nx)) | (u32(cy) >= u32(ny)) | (u32(cz) >= u32(nz)):
                     break
-                cell = (cz * ny + cy) * nx + cx
-                majorant = geo.majorant[i, geo.cell_class[cell]]
                 continue
             # a tentative collision in this cell
             t += tau / majorant
@@ -154,7 +161,7 @@ def fly(method, geo, phys, x, y, z, u, v, w, i, a, energy, first, history, block
             py = y + v * t
             pz = z + w * t
             tentative += i32(1)
-            place, m = content(geo, cell, px, py, pz)
+            place, m = content(geo, px, py, pz)
             density = place[3]
             sigma = mass_coefficient(phys, m, i, a, 0) * density
             flux = energy / majorant
