@@ -41,6 +41,10 @@ def follow(history, seed, beam, geo, phys, energies, primaries, analog, voxels, 
     if not alive:
         analog[2] += f64(energy)
         return
+    twin = beam.pair != 0  # the second photon of an annihilation waits at the bottom of the stack
+    if twin:
+        analog[0] += f64(energy)
+        waiting = push(stack, waiting, x, y, z, -u, -v, -w, energy)
     while True:
         i, a = energy_bin(phys, energy)
         hit, x, y, z, voxel, shape, m, density, r, block = fly(
@@ -119,6 +123,8 @@ def follow(history, seed, beam, geo, phys, energies, primaries, analog, voxels, 
             if waiting == 0:
                 return
             waiting -= 1
+            first = twin and waiting == 0
+            twin = twin and waiting > 0
             x = stack[waiting, 0]
             y = stack[waiting, 1]
             z = stack[waiting, 2]
