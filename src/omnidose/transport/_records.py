@@ -92,20 +92,31 @@ class Beam(NamedTuple):
     Attributes
     ----------
     kind
-        0 pyramid, 1 parallel, 2 isotropic ball, 3 rotating (names in ``kernels/sources.py``).
+        0 pyramid, 1 parallel, 2 isotropic ball, 3 rotating, 4 cone, 5 map, 6 surface (names in
+        ``kernels/sources.py``).
+    pair
+        1 if every history emits a second photon of equal energy the opposite way.
+    law, side
+        Surface: 0 cosine, 1 isotropic, 2 along the normal; to 1 outside, -1 inside, 0 both.
     vectors
         [4, 3]: position, axis u, axis v, axis w (central direction; rotating: the two directions of
-        angles 0 and 90 degrees and the axis of rotation).
+        angles 0 and 90 degrees and the axis of rotation; map: lower corner and sides of a voxel).
     aperture
-        [5] limits of u and v: slopes (pyramid, rotating) or cm (parallel); ball: radius first; the
-        last is the distance of a rotating focus from its axis.
+        [5] limits of u and v: slopes (pyramid, rotating) or cm (parallel); the last is the distance of a
+        rotating focus from its axis. Ball: radius. Cone: 1 - cosine of the half angle, and its
+        tangent if there is a transmission.
     slope_cumulative, slope_guide
         [n_slope] equal steps of the slope along u.
     path, path_cumulative, path_guide
         [n_path, 4] pieces of the rotating source's way: angles and heights at both ends.
     transmission, transmission_top
         [n_u, n_v] relative fluence per solid angle, [n_u, 1] where it does not vary along v, and its
-        largest value in each row.
+        largest value in each row (cone: 1).
+    place_1, place_2, place_3
+        [n1], [n1, n2], [n1, n2, n3] cumulatives over slices, rows in a slice and voxels in a row of a
+        map; surface: over groups of patches and the patches in a group.
+    patch_kind, patch_vectors
+        [n_patch], [n_patch, 4, 3] pieces of a surface (see ``transport/surfaces.py``).
     energy_low, energy_width
         [n_e] keV: lower edges of bins and their widths, 0 for lines.
     energy_cumulative, energy_guide
@@ -113,6 +124,9 @@ class Beam(NamedTuple):
     """
 
     kind: int
+    pair: int
+    law: int
+    side: int
     vectors: F4
     aperture: F4
     slope_cumulative: F4
@@ -122,6 +136,11 @@ class Beam(NamedTuple):
     path_guide: I4
     transmission: F4
     transmission_top: F4
+    place_1: F4
+    place_2: F4
+    place_3: F4
+    patch_kind: I4
+    patch_vectors: F4
     energy_low: F4
     energy_width: F4
     energy_cumulative: F4

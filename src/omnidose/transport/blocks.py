@@ -12,8 +12,8 @@ import numpy.typing as npt
 F8 = npt.NDArray[np.float64]
 
 #: Cost of a tentative collision and of a step from block to block (ns on the machine of docs/methods/engine.md).
-COLLISION_NS = 60.0
-STEP_NS = 12.0
+COLLISION_NS = 80.0
+STEP_NS = 20.0
 MAX_LEVEL = 7
 
 
@@ -57,12 +57,10 @@ def merge_cells(bound_per_cm: F8, cell_cm: F8) -> npt.NDArray[np.uint8]:
         volume = _coarsen(volume, np.add)
         parts = _coarsen(best, np.add)
         merged = volume * (COLLISION_NS * bound + STEP_NS * walls_per_cm / 2**n)
-        wanted = merged <= parts
-        best = np.minimum(merged, parts)
+        wanted = (merged <= parts) & (volume == 8**n)  # whole cubes only
+        best = np.where(wanted, merged, parts)
         spread = _refine(wanted.astype(np.uint8), level.shape, 2**n).astype(bool)
         level[spread] = n
-        if max(bound.shape) == 1:
-            break
     return level
 
 

@@ -8,7 +8,11 @@ import numpy.typing as npt
 
 from omnidose.transport._records import Sums
 from omnidose.transport.kernels._target import jit, parallel_jit
-from omnidose.transport.kernels.history import follow
+from omnidose.transport.kernels.history import REALS, STACK, STACK_COLUMNS, SUMS, WHOLES, begin, step
+
+
+#: Histories that one thread has under way: while a voxel of one comes from memory, the others go on.
+UNDER_WAY = 8
 
 
 @parallel_jit
@@ -21,11 +25,38 @@ def run_batches(  # type: ignore[no-untyped-def]
     batch each; ``voxels`` [n_threads, n_voxels] are integers, so their sum has no order.
     """
     for b in numba.prange(n_batches):
-        stack = np.empty((8, 7), dtype=np.float32)
-        sums = Sums(energies[b], primaries[b], balance[b], voxels[numba.get_thread_id()])
+        reals = np.empty((UNDER_WAY, REALS), dtype=np.float32)
+        wholes = np.zeros((UNDER_WAY, WHOLES), dtype=np.int64)
+        sums = np.empty((UNDER_WAY, SUMS), dtype=np.float64)
+        stack = np.empty((UNDER_WAY, STACK, STACK_COLUMNS), dtype=np.float32)
+        slots = np.empty(UNDER_WAY, dtype=np.int64)
+        tally = Sums(energies[b], primaries[b], balance[b], voxels[numba.get_thread_id()])
         start = np.int64(first_batch + b) * np.int64(per_batch)
-        for k in range(per_batch):
-            follow(np.uint64(start + k), seed, method, beam, geo, phys, sums, stack)
+        _run_batch(start, per_batch, seed, method, beam, geo, phys, tally, reals, wholes, sums, stack, slots)
+
+
+@jit
+def _run_batch(  # type: ignore[no-untyped-def]
+    start, n, seed, method, beam, geo, phys, tally, reals, wholes, sums, stack, slots
+):
+    """Run histories ``start …`` in the slots, one step of each in turn."""
+    n_slots = min(UNDER_WAY, n)
+    for k in range(n_slots):
+        slots[k] = k
+        begin(np.uint64(start + k), seed, beam, phys, reals[k], wholes[k], sums[k], stack[k])
+    begun = n_slots
+    while n_slots > 0:
+        turn = 0
+        while turn < n_slots:
+            k = slots[turn]
+            if step(seed, method, geo, phys, tally, reals[k], wholes[k], sums[k], stack[k]):
+                turn += 1
+            elif begun < n:
+                begin(np.uint64(start + begun), seed, beam, phys, reals[k], wholes[k], sums[k], stack[k])
+                begun += 1
+            else:  # no more to begin
+                n_slots -= 1
+                slots[turn] = slots[n_slots]
 
 
 @jit

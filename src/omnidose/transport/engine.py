@@ -4,24 +4,39 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
-from omnidose.errors import InputError
+from omnidose.errors import InputError, RangeError
 from omnidose.transport.problem import CUTOFF_KEV, Problem, compile_problem
-from omnidose.transport.runner import BatchSums, LocalRunner, Runner, collect
+from omnidose.transport.runner import BatchSums, LocalRunner, Runner, TellingRunner, collect
 from omnidose.transport.scene import Scene
 from omnidose.transport.sources import Source
+from omnidose.transport.stopping import Precision, Targets, cap_message, next_look, ratios, targets
 from omnidose.transport.tally import Region, Tally
+from omnidose.transport.validity import check_counts, check_sampling, check_scene, check_seed, check_source
 
-#: Batches of a run with a fixed number of histories.
+if TYPE_CHECKING:
+    from distributed import Client
+
+#: Batches of a run with a fixed number of histories: at least so many, more where they would grow larger
+#: than ``LARGEST_BATCH``, so that many machines have something to do.
 BATCHES = 40
+MOST_BATCHES = 4000
+LARGEST_BATCH = 250_000
 #: Histories per batch when the run stops at a precision.
 BATCH_HISTORIES = 20_000
 #: A run that stops at a precision stops here at the latest.
 MAX_HISTORIES = 2_000_000_000
+#: Progress is told about so often.
+TELL_EVERY_S = 0.5
+
+#: Who follows the photons of a local run.
+Backend = Literal["auto", "cpu", "cuda"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +66,7 @@ def simulate(
     *,
     regions: Sequence[Region] = (),
     histories: float | None = None,
-    precision: float | None = None,
+    precision: Precision | None = None,
     precision_keys: Sequence[str] | None = None,
     max_histories: float = MAX_HISTORIES,
     min_histories: float = 0,
@@ -60,6 +75,8 @@ def simulate(
     sampling_per_cm: dict[str, float] | None = None,
     cutoff_kev: float = CUTOFF_KEV,
     threads: int | None = None,
+    backend: Backend = "auto",
+    cluster: Client | None = None,
     progress: ProgressCallback | None = None,
 ) -> Tally:
     """Run photon histories through a scene.
@@ -72,13 +89,15 @@ def simulate(
         Number of photons (rounded up to whole batches). Exactly one of ``histories`` and
         ``precision`` is given.
     precision
-        Relative standard error at which to stop, for all ``precision_keys`` (default: all regions
-        and shapes). The error must stay below it over two looks in a row, the second with 1.5 times
-        the histories of the first, so that a lucky estimate does not end the run.
+        Relative standard error at which to stop: a number for all ``precision_keys`` (default: all regions
+        and shapes), or by organ group, ``{"heart": 0.01, ("left-lens", "right-lens"): 0.05}``: each member of
+        a group must reach it. What has to be below it is the upper 95 % bound of the standard error, so that
+        a lucky estimate does not end the run.
     max_histories, min_histories
-        A run to a precision does not stop before the second and stops at the first.
+        A run to a precision does not stop before the second and stops at the first; the tally then says
+        ``stopped == "cap"`` and its ``message`` which regions fell short.
     seed
-        Same seed, same bits, whatever the number of threads.
+        Same seed, same bits, whatever the number of threads or machines.
     voxel_map
         Also keep the dose in every voxel.
     sampling_per_cm
@@ -88,6 +107,11 @@ def simulate(
         Photons below are absorbed where they are.
     threads
         Default: all cores (``NUMBA_NUM_THREADS``).
+    backend
+        ``cpu``, ``cuda``, or ``auto``: an NVIDIA GPU if there is one that holds the problem, else the CPU.
+    cluster
+        A connected ``distributed.Client``: its workers follow the photons (on their CPUs) instead of this
+        machine, with the same result to the last bit. See docs/howto/cluster.md.
     progress
         Called about twice per second. May raise to stop the run.
 
@@ -102,10 +126,25 @@ def simulate(
     """
     if (histories is None) == (precision is None):
         raise InputError("give either histories or precision", todo="for example histories=1e6")
+    check_counts(histories=histories, max_histories=max_histories, min_histories=min_histories or None)
     if histories is not None and histories < BATCHES:
         raise InputError(f"{histories:g} histories are too few", allowed=f"at least {BATCHES}")
-    if precision is not None and not 0 < precision < 1:
-        raise InputError(f"precision {precision:g} is no relative error", allowed="between 0 and 1")
+    if threads is not None and threads < 1:
+        raise InputError(f"{threads} threads", where="threads", allowed="1 or more")
+    if backend not in get_args(Backend):
+        raise InputError(f"backend '{backend}'", where="backend", allowed=", ".join(get_args(Backend)))
+    if cluster is not None and backend == "cuda":
+        raise InputError("workers of a cluster run on their CPUs", where="backend", allowed="auto, cpu")
+    check_seed(seed)
+    check_sampling(sampling_per_cm or {})
+    check_scene(scene)
+    check_source(scene, source)
+    if cluster is not None:
+        from omnidose.transport.cluster import check_workers
+
+        check_workers(cluster)
+    if precision is not None:  # refused before any time is spent; the problem may order its regions otherwise
+        targets(precision, precision_keys, [*(s.key for s in scene.shapes), *(r.key for r in regions)])
     problem = compile_problem(
         scene,
         source,
@@ -115,13 +154,33 @@ def simulate(
         sampling_per_cm=sampling_per_cm,
         cutoff_kev=cutoff_kev,
     )
-    run = Run(problem, LocalRunner(problem, threads))
+    run = Run(problem, _runner(problem, backend, threads, cluster))
     if histories is not None:
         run.to_histories(int(histories), progress)
     else:
         assert precision is not None
-        run.to_precision(precision, precision_keys, int(max_histories), progress, int(min_histories))
+        wanted = targets(precision, precision_keys, problem.keys)
+        run.to_precision(wanted, int(max_histories), progress, int(min_histories))
     return run.tally()
+
+
+def _runner(problem: Problem, backend: Backend, threads: int | None, cluster: Client | None) -> Runner:
+    """Return who follows the photons."""
+    if cluster is not None:
+        from omnidose.transport.cluster import ClusterRunner
+
+        return ClusterRunner(problem, cluster)
+    if backend != "cpu":
+        from omnidose.transport.cuda import CudaRunner, available
+
+        if backend == "cuda":
+            return CudaRunner(problem)
+        if available():
+            try:
+                return CudaRunner(problem)
+            except RangeError as error:  # a large problem on a small GPU
+                warnings.warn(f"{error.what}: running on the CPU instead", stacklevel=3)
+    return LocalRunner(problem, threads)
 
 
 class Run:
@@ -133,72 +192,92 @@ class Run:
         self.sums: list[BatchSums] = []
         self.per_batch = 0
         self.n_done = 0
+        self.stopped = "histories"
+        self.message = ""
 
     def to_histories(self, histories: int, progress: ProgressCallback | None) -> None:
-        """Run a fixed number of histories in BATCHES batches."""
-        self.per_batch = math.ceil(histories / BATCHES)
-        self._run_until(BATCHES, progress)
-
-    def _run_until(
-        self, n_batches: int, progress: ProgressCallback | None, total: float | None = None
-    ) -> None:
-        start, begun_with = time.perf_counter(), self.n_done
-        group = self.runner.width
-        while self.n_done < n_batches:
-            tick = time.perf_counter()
-            self._run_group(min(group, n_batches - self.n_done))
-            now = time.perf_counter()
-            if now - tick < 0.25:  # fewer calls when batches are short; results do not depend on it
-                group = min(4 * group, 64)
-            if progress is not None:
-                goal = total or n_batches
-                rate = (self.n_done - begun_with) / (now - start)
-                left = max(goal - self.n_done, 0) / rate if rate > 0 else math.nan
-                progress(
-                    Progress(
-                        histories=self.n_done * self.per_batch,
-                        fraction=min(self.n_done / goal, 1.0),
-                        seconds_left_s=left,
-                    )
-                )
+        """Run a fixed number of histories, in a number of batches that depends on nothing else."""
+        n_batches = min(max(BATCHES, math.ceil(histories / LARGEST_BATCH)), MOST_BATCHES)
+        self.per_batch = math.ceil(histories / n_batches)
+        self._run_until(n_batches, progress)
 
     def to_precision(
         self,
-        precision: float,
-        keys: Sequence[str] | None,
+        wanted: Targets,
         max_histories: int,
         progress: ProgressCallback | None,
         min_histories: int = 0,
     ) -> None:
-        """Run until the error of every key stays below ``precision`` over two looks."""
+        """Run until the upper bound of every standard error meets its target, or to the cap.
+
+        The looks depend on the batches alone, not on who ran them.
+        """
         self.per_batch = BATCH_HISTORIES
-        wanted = list(keys) if keys is not None else list(self.problem.keys)
-        unknown = [k for k in wanted if k not in self.problem.keys]
-        if unknown or not wanted:
-            raise InputError(f"no region called {unknown}", allowed=", ".join(self.problem.keys))
-        columns = [self.problem.keys.index(k) for k in wanted]
         limit = max(BATCHES, math.ceil(max_histories / self.per_batch))
-        least = min(max(BATCHES, math.ceil(min_histories / self.per_batch)), limit)
-        goal, met, need = least, False, float(least)
+        goal = min(max(BATCHES, math.ceil(min_histories / self.per_batch)), limit)
+        need = goal
         while True:
-            self._run_until(min(goal, limit), progress, max(need, goal))
-            batches = np.concatenate([s.energies_kev for s in self.sums])[:, columns]
-            mean = batches.mean(axis=0)
-            std = batches.std(axis=0, ddof=1) / math.sqrt(self.n_done)
-            worst = float(np.max(np.where(mean > 0, std / np.where(mean > 0, mean, 1), np.inf)))
-            if worst <= precision and met:
+            self._run_until(goal, progress, need)
+            batches = np.concatenate([s.energies_kev for s in self.sums])
+            std_rel, ratio = ratios(batches, wanted)
+            worst = float(ratio.max())
+            if worst <= 1:
+                self.stopped = "precision"
                 return
             if self.n_done >= limit:
+                self.stopped = "cap"
+                self.message = cap_message(wanted, std_rel, ratio, self.n_done * self.per_batch)
                 return
-            met = worst <= precision
-            need = self.n_done * (1.5 if met or not math.isfinite(worst) else 1.5 * (worst / precision) ** 2)
-            goal = math.ceil(self.n_done * 1.5) if met else math.ceil(min(need / 1.5 * 1.05, 8 * self.n_done))
-            goal = max(goal, self.n_done + self.runner.width)
+            goal = min(next_look(self.n_done, worst), limit)
+            need = min(max(goal, math.ceil(self.n_done * worst**2)) if math.isfinite(worst) else limit, limit)
 
-    def _run_group(self, n_batches: int) -> None:
-        self.sums.append(self.runner.run(self.n_done, n_batches, self.per_batch))
-        self.n_done += n_batches
+    def _run_until(
+        self, n_batches: int, progress: ProgressCallback | None, total: float | None = None
+    ) -> None:
+        """Run batches up to ``n_batches``; ``total`` is the number that the whole run may need."""
+        start, begun_with = time.perf_counter(), self.n_done
+
+        def tell(done: int) -> None:
+            if progress is None:
+                return
+            goal = total or n_batches
+            rate = (done - begun_with) / max(time.perf_counter() - start, 1e-9)
+            progress(
+                Progress(
+                    histories=done * self.per_batch,
+                    fraction=min(done / goal, 1.0),
+                    seconds_left_s=max(goal - done, 0) / rate if rate > 0 else math.nan,
+                )
+            )
+
+        if isinstance(self.runner, TellingRunner):
+            wanted = n_batches - self.n_done
+            if wanted > 0:
+                sums = self.runner.run_telling(
+                    self.n_done, wanted, self.per_batch, lambda done: tell(begun_with + done)
+                )
+                self._add(sums, wanted)
+            return
+        group = self.runner.width
+        while self.n_done < n_batches:
+            tick = time.perf_counter()
+            count = min(group, n_batches - self.n_done)
+            self._add(self.runner.run(self.n_done, count, self.per_batch), count)
+            if time.perf_counter() - tick < 0.5 * TELL_EVERY_S:  # results do not depend on it
+                group *= 2
+            tell(self.n_done)
+
+    def _add(self, sums: BatchSums, count: int) -> None:
+        self.sums.append(sums)
+        self.n_done += count
 
     def tally(self) -> Tally:
         """Collect the batches, in order, into a tally."""
-        return collect(self.problem, self.sums, self.per_batch, self.runner.voxel_counts())
+        return collect(
+            self.problem,
+            self.sums,
+            self.per_batch,
+            self.runner.voxel_counts(),
+            stopped=self.stopped,
+            message=self.message,
+        )

@@ -59,7 +59,9 @@ def macro_grid(scene: Scene) -> MacroGrid:
         size = np.maximum(upper - lower, 1e-3)
         pad = 1e-4 * size
         lower, size = lower - pad, size + 2 * pad
-        n = np.clip(np.ceil(size / CELL_MM), 1, CELLS_WITHOUT_GRID).astype(np.int32)
+        # a power of two and the same along all axes: a uniform scene can then be one block
+        power = int(np.ceil(np.log2(max(float(size.max()) / CELL_MM, 1))))
+        n = np.full(3, min(2**power, CELLS_WITHOUT_GRID), dtype=np.int32)
         zeros = np.zeros(3, dtype=np.int64)
         return MacroGrid(
             lower_mm=lower, cell_mm=size / n, n_cell=n, offset_voxels=zeros, voxels_per_cell=zeros

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -75,6 +76,8 @@ class LocalRunner:
 
         self._problem = problem
         self._run = cpu.run_batches
+        #: Time spent with photons, without waiting for another thread's parallel loop.
+        self.busy_s = 0.0
         wanted = threads or int(os.environ.get("NUMBA_NUM_THREADS", "0")) or os.cpu_count() or 1
         self._threads: int = max(1, min(wanted, numba.config.NUMBA_NUM_THREADS))
         cells = int(np.prod(problem.voxel_shape)) if problem.voxel_shape is not None else 0
@@ -94,6 +97,7 @@ class LocalRunner:
         primaries = np.zeros((n_batches, len(problem.keys)))
         balance = np.zeros((n_batches, 6))
         with _PARALLEL_LOOP:
+            tick = time.perf_counter()
             numba.set_num_threads(self._threads)  # of the calling thread
             self._run(
                 first_batch,
@@ -109,6 +113,7 @@ class LocalRunner:
                 balance,
                 self._voxels,
             )
+            self.busy_s += time.perf_counter() - tick
         return BatchSums(
             energies_kev=energies / per_batch,
             primaries_kev=primaries / per_batch,

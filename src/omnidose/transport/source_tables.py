@@ -3,70 +3,63 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from enum import IntEnum
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from omnidose.errors import InputError
-from omnidose.physics.spectra import Spectrum
 from omnidose.transport._records import Beam
+from omnidose.transport.cumulatives import cumulative_table, nested_table, slope_weights
+from omnidose.transport.emission import Emission, Positrons, energy_bins
+from omnidose.transport.scene import Vector
+from omnidose.transport.shapes import axis_frame
 from omnidose.transport.sources import (
+    ActivitySource,
+    ConeSource,
+    EmissionLaw,
+    FanSource,
     IsotropicSource,
     ParallelSource,
     PyramidSource,
     RotatingSource,
+    Side,
     Source,
+    SurfaceSource,
 )
+from omnidose.transport.surfaces import patches
 
 ArrayF8 = npt.NDArray[np.float64]
 F4 = npt.NDArray[np.float32]
-I4 = npt.NDArray[np.int32]
-
-#: Least number of steps in the table of slopes along u: its cumulative is good to 1e-6.
-SLOPE_STEPS = 1024
 
 
-def cumulative_table(weights: ArrayF8) -> tuple[F4, I4]:
-    """Return the cumulative of relative weights and its guide (indexed search).
+class Kind(IntEnum):
+    """Kinds of source; the same numbers stand in ``kernels/sources.py``."""
 
-    Parameters
-    ----------
-    weights
-        float64 [..., n], >= 0; every row has a positive sum.
-
-    Returns
-    -------
-    tuple
-        float32 [..., n] upper values, exactly 1 from the last entry of weight on, and int32 [..., m] with m
-        the power of two at or above n: the first entry whose cumulative exceeds j / m.
-
-    Notes
-    -----
-    Source: H.-C. Chen and Y. Asau, AIIE Transactions 6 (1974) 163 (indexed search).
-    """
-    rows = weights.reshape(-1, weights.shape[-1])
-    n = rows.shape[1]
-    size = 1 << max(0, int(n - 1).bit_length())
-    total = np.cumsum(rows, axis=1)
-    cumulative = (total / total[:, -1:]).astype(np.float32)
-    starts = (np.arange(size) / size).astype(np.float32)
-    guide = np.empty((rows.shape[0], size), dtype=np.int32)
-    for row, own in enumerate(cumulative):
-        own[int(np.flatnonzero(rows[row])[-1]) :] = 1.0
-        guide[row] = np.searchsorted(own, starts, side="right")
-    return cumulative.reshape(weights.shape), guide.reshape(*weights.shape[:-1], size)
+    PYRAMID = 0
+    PARALLEL = 1
+    BALL = 2
+    ROTATING = 3
+    CONE = 4
+    MAP = 5
+    SURFACE = 6
 
 
-def _frame(direction: Sequence[float], up: Sequence[float]) -> tuple[ArrayF8, ArrayF8, ArrayF8]:
-    """Return unit vectors (u, v, w): w along the direction, v along up, u = v x w."""
-    w = np.asarray(direction, dtype=np.float64)
-    v = np.asarray(up, dtype=np.float64)
-    if np.linalg.norm(w) == 0:
+def _unit(direction: Vector) -> ArrayF8:
+    vector = np.asarray(direction, dtype=np.float64)
+    if np.linalg.norm(vector) == 0:
         raise InputError(
             "the direction of a source has no length", todo="give a vector that is not (0, 0, 0)"
         )
-    w = w / np.linalg.norm(w)
+    return np.asarray(vector / np.linalg.norm(vector))
+
+
+def _frame(direction: Vector, up: Vector) -> tuple[ArrayF8, ArrayF8, ArrayF8]:
+    """Return unit vectors (u, v, w): w along the direction, v along up, u = v x w."""
+    w = _unit(direction)
+    v = np.asarray(up, dtype=np.float64)
     v = v - (v @ w) * w
     if np.linalg.norm(v) < 1e-9:
         raise InputError("the 'up' vector of a source is parallel to its direction", todo="give another one")
@@ -74,56 +67,14 @@ def _frame(direction: Sequence[float], up: Sequence[float]) -> tuple[ArrayF8, Ar
     return np.cross(v, w), v, w
 
 
-def slope_weights(limits: Sequence[float], transmission: ArrayF8 | None) -> ArrayF8:
-    """Return the share of photons in equal steps of the slope u of a rectangular aperture.
-
-    The fluence per solid angle times dOmega = ds dt (1 + s^2 + t^2)^(-3/2), integrated over t in closed form
-    (the transmission is linear between knots) and over every step of s with four Gauss points.
-
-    Parameters
-    ----------
-    limits
-        (u_lower, u_upper, v_lower, v_upper) slopes.
-    transmission
-        [n_u, n_v] at bin centres, bilinear in between and constant beyond the outermost; None is uniform.
-
-    Returns
-    -------
-    ndarray
-        [n] of at least SLOPE_STEPS steps, an even number in every bin: the table's kinks lie on their ends.
-    """
-    a_u, b_u, a_v, b_v = limits
-    table = np.ones((1, 1)) if transmission is None else transmission
-    n_u, n_v = table.shape
-    steps = 2 * n_u * math.ceil(SLOPE_STEPS / (2 * n_u))
-    node, weight = np.polynomial.legendre.leggauss(4)
-    fraction = ((np.arange(steps)[:, None] + 0.5 * (node + 1)) / steps).ravel()
-    place = np.clip(fraction * n_u - 0.5, 0, n_u - 1)
-    low = np.minimum(place.astype(int), max(n_u - 2, 0))
-    part = (place - low)[:, None]
-    rows = table[low] * (1 - part) + table[np.minimum(low + 1, n_u - 1)] * part  # [steps * 4, n_v]
-    knots = a_v + (b_v - a_v) * np.concatenate([[0.0], (np.arange(n_v) + 0.5) / n_v, [1.0]])
-    values = np.concatenate([rows[:, :1], rows, rows[:, -1:]], axis=1)
-    slope = np.diff(values, axis=1) / np.diff(knots)
-    offset = values[:, :-1] - slope * knots[:-1]
-    c2 = 1 + (a_u + (b_u - a_u) * fraction[:, None]) ** 2
-    root = np.sqrt(c2 + knots**2)
-    integral = np.sum(offset * np.diff(knots / root, axis=1) / c2 - slope * np.diff(1 / root, axis=1), axis=1)
-    return np.asarray((np.maximum(integral, 0).reshape(steps, 4) * weight).sum(axis=1))
-
-
-def _energy_tables(spectra: Sequence[Spectrum]) -> tuple[ArrayF8, ArrayF8, F4, I4]:
-    first = spectra[0]
-    for spectrum in spectra[1:]:
-        if not np.array_equal(spectrum.energy_kev, first.energy_kev):
-            raise InputError("all spectra of a fan must share the same energies")
-    width = np.full(first.energy_kev.size, first.bin_width_kev)
-    return first.energy_kev - 0.5 * width, width, *cumulative_table(np.stack([s.weight for s in spectra]))
+def source_spectra(source: Source) -> tuple[Emission, ...]:
+    """Return the spectra of any source."""
+    return source.spectra if isinstance(source, (RotatingSource, FanSource)) else (source.spectrum,)
 
 
 def source_bounds_mm(source: Source) -> tuple[ArrayF8, ArrayF8]:
     """Return a box that holds every point photons start from."""
-    if isinstance(source, PyramidSource):
+    if isinstance(source, (PyramidSource, FanSource, ConeSource)):
         point = np.asarray(source.position_mm, dtype=np.float64)
         return point, point
     if isinstance(source, IsotropicSource):
@@ -134,82 +85,198 @@ def source_bounds_mm(source: Source) -> tuple[ArrayF8, ArrayF8]:
         reach = np.abs(u) * source.half_widths_mm[0] + np.abs(v) * source.half_widths_mm[1]
         centre = np.asarray(source.centre_mm, dtype=np.float64)
         return centre - reach, centre + reach
-    z = source.segments[:, 2:4]
-    x, y = source.isocentre_mm
-    f = source.focus_mm
-    return np.array([x - f, y - f, z.min()]), np.array([x + f, y + f, z.max()])
+    if isinstance(source, ActivitySource):
+        return source.grid.lower_mm, source.grid.upper_mm
+    if isinstance(source, SurfaceSource):
+        return patches(source.surface).bounds_mm()
+    axis = rotation_frame(source)[2]
+    ends = np.outer([source.segments[:, 2:4].min(), source.segments[:, 2:4].max()], axis)
+    centre = np.array([*source.isocentre_mm, source.isocentre_z_mm])
+    reach = source.focus_mm * np.sqrt(np.maximum(1 - axis**2, 0))
+    return centre + ends.min(axis=0) - reach, centre + ends.max(axis=0) + reach
 
 
-def source_spectra(source: Source) -> tuple[Spectrum, ...]:
-    """Return the spectra of any source."""
-    return source.spectra if isinstance(source, RotatingSource) else (source.spectrum,)
+def rotation_frame(source: RotatingSource) -> ArrayF8:
+    """Return unit vectors as rows: to the focus at 0 and at 90 degrees, and along the axis of rotation."""
+    _u, first, axis = _frame(source.axis, source.zero)
+    return np.stack([first, np.cross(axis, first), axis])
 
 
 def compile_source(source: Source, origin_mm: ArrayF8) -> Beam:
     """Turn a source into flat tables; ``origin_mm`` is the lower corner of the macro grid."""
-    vectors = np.zeros((4, 3))
-    aperture = np.zeros(5)
-    path = np.zeros((1, 4))
-    path_weights = np.ones(1)
-    transmission = None
-    slopes = np.ones(1)
-    if isinstance(source, PyramidSource):
-        kind = 0
-        vectors[0] = (np.asarray(source.position_mm) - origin_mm) / 10
-        vectors[1:] = _frame(source.direction, source.up)
-        aperture[:4] = source.half_tangents
-    elif isinstance(source, ParallelSource):
-        kind = 1
-        vectors[0] = (np.asarray(source.centre_mm) - origin_mm) / 10
-        vectors[1:] = _frame(source.direction, source.up)
-        half_u, half_v = source.half_widths_mm
-        aperture[:4] = np.array([-half_u, half_u, -half_v, half_v]) / 10
-    elif isinstance(source, IsotropicSource):
-        kind = 2
-        vectors[0] = (np.asarray(source.centre_mm) - origin_mm) / 10
-        aperture[0] = source.radius_mm / 10
-    else:
-        kind = 3
-        vectors[0] = (np.array([*source.isocentre_mm, 0.0]) - origin_mm) / 10
-        vectors[1:] = np.eye(3)
-        aperture[:4] = source.half_tangents
-        aperture[4] = source.focus_mm / 10
-        path = source.segments[:, :4] * [1, 1, 0.1, 0.1]
-        path_weights = source.segments[:, 4]
-        transmission = source.transmission
-    if kind in (0, 1, 3) and not (aperture[0] < aperture[1] and aperture[2] < aperture[3]):
-        raise InputError(
-            f"the aperture {aperture[:4].tolist()} of a source is empty",
-            allowed="lower limits below upper limits",
-        )
-    if kind in (0, 3):
-        slopes = slope_weights(aperture[:4].tolist(), transmission)
-    energy_low, energy_width, energy_cumulative, energy_guide = _energy_tables(source_spectra(source))
-    slope_cumulative, slope_guide = cumulative_table(slopes)
-    path_cumulative, path_guide = cumulative_table(path_weights)
-    table = _without_constant_v(transmission)
+    beam = _COMPILERS[type(source)](source, _empty_beam(source), origin_mm)
+    finite = all(np.all(np.isfinite(a)) for a in (beam.vectors, beam.aperture, beam.patch_vectors))
+    if not finite:
+        raise InputError(f"a number of the {type(source).__name__} is not finite", allowed="finite numbers")
+    return beam
+
+
+def _empty_beam(source: Source) -> Beam:
+    """Return the record with the energies of a source and nothing else."""
+    spectra = source_spectra(source)
+    low, width, _weight = energy_bins(spectra[0])
+    cumulative, guide = cumulative_table(np.stack([energy_bins(s)[2] for s in spectra]))
+    one, start = np.ones(1, dtype=np.float32), np.zeros(1, dtype=np.int32)
     return Beam(
-        kind=kind,
-        vectors=vectors.astype(np.float32),
-        aperture=aperture.astype(np.float32),
-        slope_cumulative=slope_cumulative,
-        slope_guide=slope_guide,
-        path=path.astype(np.float32),
-        path_cumulative=path_cumulative,
-        path_guide=path_guide,
-        transmission=table,
-        transmission_top=table.max(axis=1),
-        energy_low=energy_low.astype(np.float32),
-        energy_width=energy_width.astype(np.float32),
-        energy_cumulative=energy_cumulative,
-        energy_guide=energy_guide,
+        kind=0,
+        pair=int(isinstance(spectra[0], Positrons)),
+        law=0,
+        side=0,
+        vectors=np.zeros((4, 3), dtype=np.float32),
+        aperture=np.zeros(5, dtype=np.float32),
+        slope_cumulative=one,
+        slope_guide=start,
+        path=np.zeros((1, 4), dtype=np.float32),
+        path_cumulative=one,
+        path_guide=start,
+        transmission=np.ones((1, 1), dtype=np.float32),
+        transmission_top=one,
+        place_1=one,
+        place_2=np.ones((1, 1), dtype=np.float32),
+        place_3=np.ones((1, 1, 1), dtype=np.float32),
+        patch_kind=start,
+        patch_vectors=np.zeros((1, 4, 3), dtype=np.float32),
+        energy_low=low.astype(np.float32),
+        energy_width=width.astype(np.float32),
+        energy_cumulative=cumulative,
+        energy_guide=guide,
     )
 
 
-def _without_constant_v(transmission: ArrayF8 | None) -> F4:
+def _vectors(place_mm: npt.ArrayLike, frame: Sequence[ArrayF8] | ArrayF8, origin_mm: ArrayF8) -> F4:
+    place = (np.asarray(place_mm, dtype=np.float64) - origin_mm) / 10
+    return np.stack([place, *frame]).astype(np.float32)
+
+
+def _aperture(*numbers: float) -> F4:
+    return np.array([*numbers, 0, 0, 0, 0, 0][:5], dtype=np.float32)
+
+
+def _rectangle(limits: tuple[float, float, float, float], transmission: ArrayF8 | None) -> dict[str, Any]:
+    """Return the tables of a rectangular aperture."""
+    cumulative, guide = cumulative_table(slope_weights(limits, transmission))
+    table = _relative(transmission)
+    return {
+        "slope_cumulative": cumulative,
+        "slope_guide": guide,
+        "transmission": table,
+        "transmission_top": table.max(axis=1),
+    }
+
+
+def _relative(transmission: ArrayF8 | None) -> F4:
     """Return the table over its maximum, with one column if all columns are equal."""
     if transmission is None:
         return np.ones((1, 1), dtype=np.float32)
     if np.all(transmission == transmission[:, :1]):
         transmission = transmission[:, :1]
     return np.ascontiguousarray(transmission / transmission.max(), dtype=np.float32)
+
+
+def _pyramid(source: PyramidSource | FanSource, beam: Beam, origin_mm: ArrayF8) -> Beam:
+    return beam._replace(
+        kind=int(Kind.PYRAMID),
+        vectors=_vectors(source.position_mm, _frame(source.direction, source.up), origin_mm),
+        aperture=_aperture(*source.half_tangents),
+        **_rectangle(source.half_tangents, source.transmission if isinstance(source, FanSource) else None),
+    )
+
+
+def _parallel(source: ParallelSource, beam: Beam, origin_mm: ArrayF8) -> Beam:
+    half_u, half_v = source.half_widths_mm
+    return beam._replace(
+        kind=int(Kind.PARALLEL),
+        vectors=_vectors(source.centre_mm, _frame(source.direction, source.up), origin_mm),
+        aperture=_aperture(-half_u / 10, half_u / 10, -half_v / 10, half_v / 10),
+    )
+
+
+def _ball(source: IsotropicSource, beam: Beam, origin_mm: ArrayF8) -> Beam:
+    return beam._replace(
+        kind=int(Kind.BALL),
+        vectors=_vectors(source.centre_mm, np.eye(3), origin_mm),
+        aperture=_aperture(source.radius_mm / 10),
+    )
+
+
+def _cone(source: ConeSource, beam: Beam, origin_mm: ArrayF8) -> Beam:
+    if source.up is not None:
+        frame = np.stack(_frame(source.direction, source.up))
+    else:
+        frame = axis_frame(_unit(source.direction))
+    table = source.transmission
+    angle = math.radians(source.half_angle_deg)
+    return beam._replace(
+        kind=int(Kind.CONE),
+        vectors=_vectors(source.position_mm, frame, origin_mm),
+        aperture=_aperture(2 * math.sin(0.5 * angle) ** 2, 0 if table is None else math.tan(angle)),
+        transmission=np.ones((1, 1), dtype=np.float32)
+        if table is None
+        else np.ascontiguousarray(table / table.max(), dtype=np.float32),
+        transmission_top=np.ones(1 if table is None else table.shape[0], dtype=np.float32),
+    )
+
+
+def _map(source: ActivitySource, beam: Beam, origin_mm: ArrayF8) -> Beam:
+    """Only the box around what is not 0 is tabulated."""
+    used = [np.flatnonzero(np.any(source.activity != 0, axis=tuple({0, 1, 2} - {a}))) for a in range(3)]
+    first = [int(u[0]) for u in used]
+    box = source.activity[tuple(slice(int(u[0]), int(u[-1]) + 1) for u in used)]
+    place_1, place_2, place_3 = nested_table(box)
+    spacing = np.asarray(source.grid.spacing_mm)
+    return beam._replace(
+        kind=int(Kind.MAP),
+        vectors=_vectors(source.grid.lower_mm + first[::-1] * spacing, np.diag(spacing / 10), origin_mm),
+        place_1=place_1,
+        place_2=place_2,
+        place_3=place_3,
+    )
+
+
+def _surface(source: SurfaceSource, beam: Beam, origin_mm: ArrayF8) -> Beam:
+    """Patches in groups of about as many as there are groups."""
+    found = patches(source.surface)
+    per_group = math.ceil(math.sqrt(found.kind.size))
+    groups = -(-found.kind.size // per_group)
+    area = np.zeros((1, groups, per_group))
+    area.reshape(-1)[: found.kind.size] = found.area_mm2
+    _one, place_1, place_2 = nested_table(area)
+    scale = np.full((found.kind.size, 4, 1), 0.1)
+    scale[found.kind <= 1, 3] = 1.0  # the unit normals of flat and round patches
+    vectors = found.vectors_mm.copy()
+    vectors[:, 0] -= origin_mm
+    return beam._replace(
+        kind=int(Kind.SURFACE),
+        law=list(EmissionLaw).index(source.law),
+        side={Side.OUT: 1, Side.IN: -1, Side.BOTH: 0}[source.side],
+        place_1=place_1[0],
+        place_2=place_2[0],
+        patch_kind=found.kind,
+        patch_vectors=(vectors * scale).astype(np.float32),
+    )
+
+
+def _rotating(source: RotatingSource, beam: Beam, origin_mm: ArrayF8) -> Beam:
+    centre = np.array([*source.isocentre_mm, source.isocentre_z_mm])
+    cumulative, guide = cumulative_table(source.segments[:, 4])
+    return beam._replace(
+        kind=int(Kind.ROTATING),
+        vectors=_vectors(centre, rotation_frame(source), origin_mm),
+        aperture=_aperture(*source.half_tangents, source.focus_mm / 10),
+        path=(source.segments[:, :4] * [1, 1, 0.1, 0.1]).astype(np.float32),
+        path_cumulative=cumulative,
+        path_guide=guide,
+        **_rectangle(source.half_tangents, source.transmission),
+    )
+
+
+_COMPILERS: dict[type, Callable[[Any, Beam, ArrayF8], Beam]] = {
+    PyramidSource: _pyramid,
+    FanSource: _pyramid,
+    ConeSource: _cone,
+    ParallelSource: _parallel,
+    IsotropicSource: _ball,
+    ActivitySource: _map,
+    SurfaceSource: _surface,
+    RotatingSource: _rotating,
+}

@@ -53,8 +53,8 @@ def targets(precision: Precision, precision_keys: Sequence[str] | None, keys: Se
     Parameters
     ----------
     precision
-        A number for all ``precision_keys`` (None: all ``keys``), or a mapping from a key or a tuple of keys to
-        the number that each of them must reach. Where a key stands in several groups the smallest counts.
+        A number for all ``precision_keys`` (None: all ``keys``), or a mapping from a key or a tuple of keys
+        to the number that each of them must reach. Where a key stands in several groups the smallest counts.
     keys
         All regions of the tally.
 
@@ -108,10 +108,11 @@ def errors_rel(batches: ArrayF8) -> tuple[ArrayF8, ArrayF8]:
 
     Notes
     -----
-    For normal batch means the bound is s sqrt((n-1) / chi2(5 %, n-1)). Batch means of small regions are skewed
-    and heavy-tailed: the spread of s^2 grows with the fourth moment, Var(s^2) = sigma^4 (kappa - (n-3)/(n-1)) / n
-    (Mood, Graybill and Boes, Introduction to the Theory of Statistics, 3rd ed. 1974, chapter VI.2, theorem 2),
-    so that the degrees of freedom become 2 n / (kappa - (n-3)/(n-1)); for kappa = 3 that is n - 1.
+    For normal batch means the bound is s sqrt((n-1) / chi2(5 %, n-1)). Batch means of small regions are
+    skewed and heavy-tailed: the spread of s^2 grows with the fourth moment,
+    Var(s^2) = sigma^4 (kappa - (n-3)/(n-1)) / n (Mood, Graybill and Boes, Introduction to the Theory of
+    Statistics, 3rd ed., 1974, on the sample variance), so that the degrees of freedom become
+    2 n / (kappa - (n-3)/(n-1)); for kappa = 3 that is n - 1.
     """
     from scipy.special import chdtri
 
@@ -163,6 +164,6 @@ def cap_message(wanted: Targets, std_rel: ArrayF8, ratio: ArrayF8, histories: in
     if len(missed) > NAMED:
         words.append(f"and {len(missed) - NAMED} more")
     return (
-        f"The cap of histories came first, at {histories:.3g}: the standard error of {', '.join(words)} is not "
-        "sure to be as small as was asked."
+        f"The cap of {histories:.3g} histories came before the precision; standard errors that are not "
+        f"surely as small as asked: {', '.join(words)}."
     )

@@ -168,8 +168,8 @@ def _parted(corners: ArrayF8, tangents: Sequence[float]) -> npt.NDArray[np.bool_
 def _turns_away(source: RotatingSource, lower_mm: ArrayF8, upper_mm: ArrayF8) -> bool:
     """Return True if no piece of the path can meet the box.
 
-    The tube on a piece of arc is replaced by one in its middle with a fan that is wider by half the piece, and
-    the box by one that is larger by the way to the ends of the piece: whatever the tube meets, this one meets.
+    The tube on a piece of arc is replaced by one in its middle with a fan that is wider by half the piece,
+    and the box by one that is larger by the way to the ends of the piece: what the tube meets, this meets.
     """
     start, end, z_start, z_end, weight = source.segments[source.segments[:, 4] > 0].T
     count = np.maximum(np.ceil(np.abs(end - start) / ARC_RAD), 1).astype(int)

@@ -13,6 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numba
+import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
 
 from omnidose.data import user_cache_dir
 
@@ -64,6 +68,30 @@ def parallel_jit(function: Callable[..., Any]) -> Any:
 
 
 @jit
-def tally_add(array, index, value):  # type: ignore[no-untyped-def]
-    """Add to a sum that only this thread writes."""
-    array[index] += value
+def tally_add(array, index, count):  # type: ignore[no-untyped-def]
+    """Add an integer to a sum that only this thread writes."""
+    array[index] += count
+
+
+@jit
+def energy_add(array, index, kev):  # type: ignore[no-untyped-def]
+    """Add an energy to a sum that only this thread writes."""
+    array[index] += np.float64(kev)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def fetch(typing_context, array, index):  # type: ignore[no-untyped-def]
+    """Ask for an element of an array that will be read soon (the processor's prefetch); changes nothing."""
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        array_type = signature.args[0]
+        view = context.make_array(array_type)(context, builder, arguments[0])
+        position = context.cast(builder, arguments[1], signature.args[1], types.intp)
+        place = builder.bitcast(builder.gep(view.data, [position]), ir.IntType(8).as_pointer())
+        number = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [place.type, number, number, number])
+        prefetch = builder.module.declare_intrinsic("llvm.prefetch", [place.type], kind)
+        builder.call(prefetch, [place, number(0), number(3), number(1)])  # to read, to all caches, data
+        return context.get_dummy_value()
+
+    return types.void(array, index), generate

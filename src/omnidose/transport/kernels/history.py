@@ -1,26 +1,50 @@
-"""One history, from birth to the last deposit."""
+"""One history, from birth to the last deposit, in steps from one tentative collision to the next.
+
+A history lies in a slot of small arrays between its steps. The CPU turns to another slot while the voxel that the
+photon has reached is fetched from memory; on CUDA one thread has one slot and its steps follow each other.
+"""
+
+import math
 
 import numpy as np
 
-from ._target import jit, tally_add
+from ._target import energy_add, fetch, jit
 from .directions import isotropic, rotate
+from .geometry import voxel_at
 from .interactions import compton, energy_bin, fluorescence, mass_coefficient, rayleigh
 from .random import four
 from .scoring import score
 from .sources import emit
-from .tracking import ANALOG, fly
+from .tracking import ESCAPED, IN_GRID, IN_WORLD, content, in_world, inverse, travel
 
+i32 = np.int32
+i64 = np.int64
+u64 = np.uint64
 f32 = np.float32
 f64 = np.float64
 _ONE = np.float32(1.0)
 _ZERO = np.float32(0.0)
+_BELOW_ONE = np.float32(0.9999999)
 _MEC2 = np.float32(510.99895)
 _TWO_MEC2 = np.float32(1021.9979)
 
+#: Estimators (``Method.estimator``).
+EXPECTED, ANALOG = 0, 1
+#: Before the first flight (beside ESCAPED, IN_WORLD, IN_GRID).
+BORN = 3
+
+#: Columns of a slot: real numbers [16], whole numbers [10], sums (float64) [6].
+X, Y, Z, U, V, W, IU, IV, IW, ENERGY, FRACTION, MAJORANT, R2, R3, R4 = range(15)
+HISTORY, BLOCK, BIN, CX, CY, CZ, VOXEL, WHERE, FIRST, WAITING = range(10)
+REALS, WHOLES, SUMS = 16, 10, 6
+EMITTED, DEPOSITED, ESCAPED_KEV, EXPECTED_KEV, TENTATIVE, COLLISIONS = range(6)
+#: Photons that wait at most: cascades here make two lines and a pair, and a positron two photons.
+STACK, STACK_COLUMNS = 8, 8
+
 
 @jit
-def push(stack, waiting, x, y, z, u, v, w, energy):
-    """Keep a secondary photon for later; the stack holds what any cascade here can make."""
+def push(stack, waiting, x, y, z, u, v, w, energy, first):
+    """Keep a photon for later; ``first`` says whether it has not interacted yet."""
     stack[waiting, 0] = x
     stack[waiting, 1] = y
     stack[waiting, 2] = z
@@ -28,81 +52,137 @@ def push(stack, waiting, x, y, z, u, v, w, energy):
     stack[waiting, 4] = v
     stack[waiting, 5] = w
     stack[waiting, 6] = energy
+    stack[waiting, 7] = _ONE if first else _ZERO
     return waiting + 1
 
 
 @jit
-def follow(history, seed, method, beam, geo, phys, tally, stack):
-    """Run one history: emit a photon and follow it and its secondaries to the end."""
+def begin(history, seed, beam, phys, reals, wholes, sums, stack):
+    """Put a new history into a slot: its photon is born but has not moved."""
     x, y, z, u, v, w, energy, block = emit(beam, history, seed)
-    emitted = f64(energy)
-    deposited = f64(0.0)
-    escaped = f64(0.0)
-    expected = f64(0.0)
-    tentative = 0
-    collisions = 0
-    first = True
-    waiting = 0
-    alive = energy >= phys.cutoff
-    if not alive:
-        escaped = emitted
-    while alive:
-        i, a = energy_bin(phys, energy)
-        hit, x, y, z, place, m, r, r3, r4, block, scored, tries = fly(
-            method, geo, phys, x, y, z, u, v, w, i, a, energy, first, history, block, seed, tally
-        )
-        expected += scored
-        tentative += tries
-        alive = False
-        if hit == 0:
-            escaped += f64(energy)
-        else:
-            collisions += 1
-            local = energy
-            soft = _ZERO  # a photon below the cut-off: the expected values do not know its deposit
-            before = energy
-            if r < mass_coefficient(phys, m, i, a, 2):
-                if phys.vacancy_first[m] < phys.vacancy_first[m + 1]:
-                    q1, q2, q3, _q4 = four(history, block, seed)
-                    block += 1
-                    line1, line2 = fluorescence(phys, m, i, a, energy, q1, q2, q3)
-                    local = energy - line1 - line2
-                    if line1 > _ZERO:
-                        if line2 > _ZERO:
-                            q1, q2, _q3, _q4 = four(history, block, seed)
-                            block += 1
-                            su, sv, sw = isotropic(q1, q2)
-                            waiting = push(stack, waiting, x, y, z, su, sv, sw, line2)
-                        u, v, w = isotropic(r3, r4)
-                        energy = line1
-                        alive = True
-            elif r < mass_coefficient(phys, m, i, a, 3):
-                scattered, t = compton(phys, m, i, a, energy, r3)
-                u, v, w = rotate(u, v, w, t, r4)
-                local = energy - scattered
-                energy = scattered
-                alive = scattered >= phys.cutoff
-                if not alive:
-                    soft = scattered
-            elif r < mass_coefficient(phys, m, i, a, 4) or energy <= _TWO_MEC2:
-                u, v, w = rotate(u, v, w, rayleigh(phys, m, i, a, r3), r4)
-                local = _ZERO
-                alive = True
+    for k in range(SUMS):
+        sums[k] = 0.0
+    sums[EMITTED] = f64(energy)
+    waiting = i32(0)
+    if beam.pair != 0:  # the second photon of an annihilation
+        sums[EMITTED] += f64(energy)
+        waiting = push(stack, waiting, x, y, z, -u, -v, -w, energy, True)
+    reals[X] = x
+    reals[Y] = y
+    reals[Z] = z
+    reals[U] = u
+    reals[V] = v
+    reals[W] = w
+    reals[ENERGY] = energy
+    wholes[HISTORY] = i64(history)
+    wholes[BLOCK] = block
+    wholes[FIRST] = 1
+    wholes[WAITING] = waiting
+    wholes[WHERE] = BORN
+
+
+@jit
+def collide(phys, m, i, a, r, r3, r4, x, y, z, u, v, w, energy, history, block, seed, waiting, stack):
+    """Let a photon interact; return (alive, u, v, w, energy, energy left here, block, waiting).
+
+    ``r`` chooses the process, ``r3`` the polar angle, ``r4`` the azimuth.
+    """
+    if r < mass_coefficient(phys, m, i, a, 2):
+        if phys.vacancy_first[m] == phys.vacancy_first[m + 1]:
+            return False, u, v, w, energy, energy, block, waiting
+        q1, q2, q3, _q4 = four(history, block, seed)
+        block += 1
+        line1, line2 = fluorescence(phys, m, i, a, energy, q1, q2, q3)
+        if line2 > _ZERO:
+            q1, q2, _q3, _q4 = four(history, block, seed)
+            block += 1
+            su, sv, sw = isotropic(q1, q2)
+            waiting = push(stack, waiting, x, y, z, su, sv, sw, line2, False)
+        u, v, w = isotropic(r3, r4)
+        return line1 > _ZERO, u, v, w, line1, energy - line1 - line2, block, waiting
+    if r < mass_coefficient(phys, m, i, a, 3):
+        scattered, t = compton(phys, m, i, a, energy, r3)
+        u, v, w = rotate(u, v, w, t, r4)
+        return scattered >= phys.cutoff, u, v, w, scattered, energy - scattered, block, waiting
+    if r < mass_coefficient(phys, m, i, a, 4) or energy <= _TWO_MEC2:
+        u, v, w = rotate(u, v, w, rayleigh(phys, m, i, a, r3), r4)
+        return True, u, v, w, energy, _ZERO, block, waiting
+    u, v, w = isotropic(r3, r4)  # a pair: two photons back to back, from here
+    waiting = push(stack, waiting, x, y, z, -u, -v, -w, _MEC2, False)
+    return True, u, v, w, _MEC2, energy - _TWO_MEC2, block, waiting
+
+
+@jit
+def step(seed, method, geo, phys, tally, reals, wholes, sums, stack):
+    """Carry the history of a slot to its next tentative collision in the grid; False when it has ended.
+
+    At *every* tentative collision, real or virtual, the expected deposit (E mu_dep / majorant) is scored.
+    """
+    x = reals[X]
+    y = reals[Y]
+    z = reals[Z]
+    u = reals[U]
+    v = reals[V]
+    w = reals[W]
+    iu = reals[IU]
+    iv = reals[IV]
+    iw = reals[IW]
+    energy = reals[ENERGY]
+    a = reals[FRACTION]
+    majorant = reals[MAJORANT]
+    r2 = reals[R2]
+    r3 = reals[R3]
+    r4 = reals[R4]
+    history = u64(wholes[HISTORY])
+    block = i32(wholes[BLOCK])
+    i = i32(wholes[BIN])
+    cx = i32(wholes[CX])
+    cy = i32(wholes[CY])
+    cz = i32(wholes[CZ])
+    where = i32(wholes[WHERE])
+    first = wholes[FIRST] != 0
+    waiting = i32(wholes[WAITING])
+    while True:
+        # what happens here
+        fresh = where != IN_GRID
+        alive = True
+        if where == ESCAPED:
+            sums[ESCAPED_KEV] += f64(energy)
+            alive = False
+        elif where != BORN:
+            if where == IN_GRID:
+                place, m = content(geo, wholes[VOXEL], x, y, z)
+                sums[TENTATIVE] += 1.0
             else:
-                u, v, w = isotropic(r3, r4)
-                waiting = push(stack, waiting, x, y, z, -u, -v, -w, _MEC2)
-                local = energy - _TWO_MEC2
-                energy = _MEC2
-                alive = True
-            deposited += f64(local) + f64(soft)
-            if method.estimator == ANALOG:
-                path = before / (mass_coefficient(phys, m, i, a, 0) * place[3])
-                score(geo, phys, place, i, a, path, local + soft, first, tally)
-            elif soft > _ZERO:
-                expected += f64(soft)
-                score(geo, phys, place, i, a, _ZERO, soft, False, tally)
-            first = False
-        if not alive and waiting > 0:
+                place, m = in_world(geo)
+            sigma = mass_coefficient(phys, m, i, a, 0) * place[3]
+            flux = energy / majorant
+            expected = flux * place[3] * mass_coefficient(phys, m, i, a, 1)
+            sums[EXPECTED_KEV] += f64(expected)
+            if method.estimator == EXPECTED:
+                score(geo, phys, place, i, a, flux, expected, first, tally)
+            threshold = r2 * majorant
+            if threshold < sigma or where == IN_WORLD:
+                fresh = True
+                before = energy
+                r = r2 if where == IN_WORLD else min(threshold / sigma, _BELOW_ONE)
+                alive, u, v, w, energy, local, block, waiting = collide(
+                    phys, m, i, a, r, r3, r4, x, y, z, u, v, w, energy, history, block, seed, waiting, stack
+                )
+                soft = _ZERO if alive else max(before - local, _ZERO)  # a photon below the cut-off stays here
+                sums[COLLISIONS] += 1.0
+                sums[DEPOSITED] += f64(local + soft)
+                if method.estimator == ANALOG:
+                    score(geo, phys, place, i, a, before / sigma, local + soft, first, tally)
+                elif soft > _ZERO:  # expected values do not know it
+                    sums[EXPECTED_KEV] += f64(soft)
+                    score(geo, phys, place, i, a, _ZERO, soft, False, tally)
+                first = False
+        if not alive:
+            if waiting == 0:
+                for k in range(SUMS):
+                    energy_add(tally.balance, k, sums[k])
+                return False
             waiting -= 1
             x = stack[waiting, 0]
             y = stack[waiting, 1]
@@ -111,10 +191,51 @@ def follow(history, seed, method, beam, geo, phys, tally, stack):
             v = stack[waiting, 4]
             w = stack[waiting, 5]
             energy = stack[waiting, 6]
-            alive = True
-    tally_add(tally.balance, 0, emitted)
-    tally_add(tally.balance, 1, deposited)
-    tally_add(tally.balance, 2, escaped)
-    tally_add(tally.balance, 3, expected)
-    tally_add(tally.balance, 4, f64(tentative))
-    tally_add(tally.balance, 5, f64(collisions))
+            first = stack[waiting, 7] > _ZERO
+            if energy < phys.cutoff:
+                where = i32(ESCAPED)
+                continue
+        elif where == BORN and energy < phys.cutoff:
+            where = i32(ESCAPED)
+            continue
+        # on to the next place
+        r1, r2, r3, r4 = four(history, block, seed)
+        block += 1
+        if fresh:
+            i, a = energy_bin(phys, energy)
+            iu = inverse(u)
+            iv = inverse(v)
+            iw = inverse(w)
+        where, x, y, z, cx, cy, cz, majorant = travel(
+            geo, phys, i, a, x, y, z, u, v, w, iu, iv, iw, -math.log(r1), cx, cy, cz, fresh
+        )
+        if where == IN_GRID:
+            break
+    voxel = voxel_at(geo, x, y, z)
+    if voxel >= 0:
+        fetch(geo.word, voxel)
+    reals[X] = x
+    reals[Y] = y
+    reals[Z] = z
+    reals[U] = u
+    reals[V] = v
+    reals[W] = w
+    reals[IU] = iu
+    reals[IV] = iv
+    reals[IW] = iw
+    reals[ENERGY] = energy
+    reals[FRACTION] = a
+    reals[MAJORANT] = majorant
+    reals[R2] = r2
+    reals[R3] = r3
+    reals[R4] = r4
+    wholes[BLOCK] = block
+    wholes[BIN] = i
+    wholes[CX] = cx
+    wholes[CY] = cy
+    wholes[CZ] = cz
+    wholes[VOXEL] = voxel
+    wholes[WHERE] = where
+    wholes[FIRST] = 1 if first else 0
+    wholes[WAITING] = waiting
+    return True

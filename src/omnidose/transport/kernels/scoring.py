@@ -5,12 +5,11 @@ Reference: Williamson, Med. Phys. 14 (1987) 567 (expected-value kerma).
 
 import numpy as np
 
-from ._target import jit, tally_add
+from ._target import energy_add, jit, tally_add
 
 i32 = np.int32
 i64 = np.int64
 f32 = np.float32
-f64 = np.float64
 _HALF = np.float32(0.5)
 _ONE = np.float32(1.0)
 _ZERO = np.float32(0.0)
@@ -27,9 +26,9 @@ def score(geo, phys, place, i, a, flux_kev, deposit_kev, first, tally):
     voxel, shape, kind, density = place
     if shape >= 0:
         r = geo.shape_region[shape]
-        tally_add(tally.energies, r, f64(deposit_kev))
+        energy_add(tally.energies, r, deposit_kev)
         if first:
-            tally_add(tally.primaries, r, f64(deposit_kev))
+            energy_add(tally.primaries, r, deposit_kev)
         return
     if voxel < 0:
         return
@@ -42,8 +41,8 @@ def score(geo, phys, place, i, a, flux_kev, deposit_kev, first, tally):
         column = geo.kind_weight[entry]
         if column >= 0:
             value *= geo.weights[voxel, column]
-        tally_add(tally.energies, r, f64(value))
+        energy_add(tally.energies, r, value)
         if first:
-            tally_add(tally.primaries, r, f64(value))
+            energy_add(tally.primaries, r, value)
     if tally.voxels.size > 0 and density > _ZERO:
         tally_add(tally.voxels, voxel, i64(deposit_kev / density * _FIXED + _HALF))

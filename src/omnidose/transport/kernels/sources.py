@@ -21,19 +21,24 @@ import math
 import numpy as np
 
 from ._target import jit
-from .directions import isotropic
+from .directions import isotropic, rotate
 from .random import four, source_numbers
 
 i32 = np.int32
 f32 = np.float32
 _HALF = np.float32(0.5)
 _ONE = np.float32(1.0)
+_TWO = np.float32(2.0)
 _ZERO = np.float32(0.0)
 _TWO_PI = np.float32(6.283185307179586)
 _THIRD = np.float32(1.0 / 3.0)
 
 #: Kinds of source (``Beam.kind``).
-PYRAMID, PARALLEL, BALL, ROTATING = 0, 1, 2, 3
+PYRAMID, PARALLEL, BALL, ROTATING, CONE, MAP, SURFACE = 0, 1, 2, 3, 4, 5, 6
+#: Kinds of patch (``Beam.patch_kind``); a dome is what else there is.
+FLAT, ROUND, BARREL = 0, 1, 2
+#: Laws of a surface (``Beam.law``).
+COSINE, ISOTROPIC = 0, 1
 #: Blocks of random numbers that belong to the source.
 SOURCE_BLOCKS = 2
 #: More refusals than this do not occur: the tables refuse apertures that let less than 1 % through.
@@ -180,6 +185,124 @@ def born_on_circle(beam, r1, r2, r4, history, seed):
 
 
 @jit
+def born_in_cone(beam, r1, r2, history, seed):
+    """A point, into a cone; with a transmission by refusal."""
+    opening = beam.aperture[0]
+    slope = beam.aperture[1]
+    block = i32(SOURCE_BLOCKS)
+    a = _ZERO
+    b = _ZERO
+    c = _ONE
+    for _ in range(_MAX_TRIES):
+        h = r1 * opening  # 1 - cosine: exact for narrow cones too
+        sine = math.sqrt(h * (_TWO - h))
+        a = sine * math.cos(_TWO_PI * r2)
+        b = sine * math.sin(_TWO_PI * r2)
+        c = _ONE - h
+        if beam.transmission.shape[0] * beam.transmission.shape[1] == 1:
+            break
+        q1, r1, r2, _q4 = four(history, block, seed)
+        block += 1
+        here, _top = fan_transmission(beam, _HALF + _HALF * a / (c * slope), _HALF + _HALF * b / (c * slope))
+        if q1 < here:
+            break
+    frame = beam.vectors
+    u, v, w = along(frame, 1, a, b, c)
+    return frame[0, 0], frame[0, 1], frame[0, 2], u, v, w, _ZERO, block
+
+
+@jit
+def bisect(cumulative, r):
+    """Return (entry, fraction inside it) at which a cumulative reaches ``r``, without a guide."""
+    low = i32(0)
+    high = i32(cumulative.shape[0] - 1)
+    while low < high:
+        middle = i32((low + high) >> 1)
+        if cumulative[middle] <= r:
+            low = i32(middle + 1)
+        else:
+            high = middle
+    below = cumulative[low - 1] if low > 0 else _ZERO
+    return low, (r - below) / (cumulative[low] - below)
+
+
+@jit
+def born_in_map(beam, r1, r2, history, seed):
+    """A voxel of a map, isotropic: slice, row and voxel by their shares, uniform inside."""
+    q1, q2, q3, _q4 = source_numbers(history, i32(1), seed)
+    k, c = bisect(beam.place_1, q1)
+    j, b = bisect(beam.place_2[k], q2)
+    i, a = bisect(beam.place_3[k, j], q3)
+    frame = beam.vectors
+    x = frame[0, 0] + frame[1, 0] * (f32(i) + a)
+    y = frame[0, 1] + frame[2, 1] * (f32(j) + b)
+    z = frame[0, 2] + frame[3, 2] * (f32(k) + c)
+    u, v, w = isotropic(r1, r2)
+    return x, y, z, u, v, w, _ZERO, i32(SOURCE_BLOCKS)
+
+
+@jit
+def born_on_surface(beam, r1, r2, history, seed):
+    """A patch by its area, a place on it, a direction about its normal."""
+    q1, q2, q3, q4 = source_numbers(history, i32(1), seed)
+    group, _part = bisect(beam.place_1, q1)
+    member, _part = bisect(beam.place_2[group], q2)
+    patch = group * beam.place_2.shape[1] + member
+    frame = beam.patch_vectors[patch]
+    kind = beam.patch_kind[patch]
+    a = math.cos(_TWO_PI * q4)
+    b = math.sin(_TWO_PI * q4)
+    c = q3
+    if kind == FLAT:
+        a = q3
+        b = q4
+        c = _ZERO
+    elif kind == ROUND:
+        radius = math.sqrt(q3)
+        a *= radius
+        b *= radius
+        c = _ZERO
+    elif kind != BARREL:
+        sine = math.sqrt(_ONE - q3 * q3)
+        a *= sine
+        b *= sine
+    x, y, z = along(frame, 1, a, b, c)
+    if kind <= ROUND:
+        nx = frame[3, 0]
+        ny = frame[3, 1]
+        nz = frame[3, 2]
+    else:
+        nx, ny, nz = along(frame, 1, a, b, _ZERO if kind == BARREL else c)
+        norm = _ONE / math.sqrt(nx * nx + ny * ny + nz * nz)
+        nx *= norm
+        ny *= norm
+        nz *= norm
+    sign = f32(beam.side)
+    if beam.side == 0:
+        r1 += r1
+        sign = _ONE
+        if r1 >= _ONE:
+            r1 -= _ONE
+            sign = -_ONE
+    cosine = _ONE
+    if beam.law == COSINE:
+        cosine = math.sqrt(r1)
+    elif beam.law == ISOTROPIC:
+        cosine = r1
+    u, v, w = rotate(sign * nx, sign * ny, sign * nz, cosine, _TWO_PI * r2)
+    return (
+        x + frame[0, 0],
+        y + frame[0, 1],
+        z + frame[0, 2],
+        u,
+        v,
+        w,
+        _ZERO,
+        i32(SOURCE_BLOCKS),
+    )
+
+
+@jit
 def emit(beam, history, seed):
     """Return position, direction, energy of a new photon and the number of random blocks used."""
     r1, r2, r3, r4 = source_numbers(history, i32(0), seed)
@@ -190,6 +313,12 @@ def emit(beam, history, seed):
         x, y, z, u, v, w, fu, block = born_parallel(beam, r1, r2)
     elif kind == BALL:
         x, y, z, u, v, w, fu, block = born_in_ball(beam, r1, r2, history, seed)
-    else:
+    elif kind == ROTATING:
         x, y, z, u, v, w, fu, block = born_on_circle(beam, r1, r2, r4, history, seed)
+    elif kind == CONE:
+        x, y, z, u, v, w, fu, block = born_in_cone(beam, r1, r2, history, seed)
+    elif kind == MAP:
+        x, y, z, u, v, w, fu, block = born_in_map(beam, r1, r2, history, seed)
+    else:
+        x, y, z, u, v, w, fu, block = born_on_surface(beam, r1, r2, history, seed)
     return x, y, z, u, v, w, energy_of(beam, fu, r3), block
