@@ -21,9 +21,8 @@ class Geometry(NamedTuple):
         [3] size of a macro cell and its inverse (x, y, z).
     n_cell
         [3] number of macro cells (x, y, z).
-    cell
-        uint16 [n_cells], x fastest: majorant class (low byte) and level (high byte) of the block that the cell
-        belongs to; the block is a cube of 2^level cells along an edge.
+    cell_class
+        [n_cells] majorant class of each macro cell (x fastest).
     cell_shape_first, cell_shape_list
         Shapes that a point of cell c may belong to, the winning one first.
     majorant
@@ -58,7 +57,7 @@ class Geometry(NamedTuple):
     cell_cm: F4
     inv_cell: F4
     n_cell: I4
-    cell: npt.NDArray[np.uint16]
+    cell_class: U1
     cell_shape_first: I4
     cell_shape_list: I4
     majorant: F4

@@ -12,7 +12,7 @@ from omnidose.transport.kernels.history import REALS, STACK, STACK_COLUMNS, SUMS
 
 
 #: Histories that one thread has under way: while a voxel of one comes from memory, the others go on.
-UNDER_WAY = 8
+UNDER_WAY = 16
 
 
 @parallel_jit

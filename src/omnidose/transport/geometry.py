@@ -7,21 +7,26 @@ so that stepping from cell to cell is integer arithmetic and no cell is crossed 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from omnidose.errors import GeometryError
 from omnidose.physics.materials import Material
-from omnidose.transport.blocks import block_numbers, merge_cells
 from omnidose.transport.scene import Scene, Shape
 from omnidose.transport.shapes import inside_shape, shape_bounds_mm
 
 ArrayF8 = npt.NDArray[np.float64]
 
-#: Target edge of a macro cell, the smallest block; see docs/methods/engine.md for the scan over this number.
+#: Smallest edge of a macro cell.
 CELL_MM = 8.0
+#: Several cells along an edge may become one, where that makes photons cheaper.
+FACTORS = (1, 2, 3, 4, 6, 8, 16, 32, 64)
+#: Cost of a tentative collision and of a step from cell to cell (ns; only their ratio matters).
+COLLISION_NS = 80.0
+STEP_NS = 6.0
 #: Largest number of macro cells along an axis when there is no voxel grid to follow.
 CELLS_WITHOUT_GRID = 64
 MAX_CLASSES = 250
@@ -59,7 +64,7 @@ def macro_grid(scene: Scene) -> MacroGrid:
         size = np.maximum(upper - lower, 1e-3)
         pad = 1e-4 * size
         lower, size = lower - pad, size + 2 * pad
-        # a power of two and the same along all axes: a uniform scene can then be one block
+        # a power of two and the same along all axes: a uniform scene can then become one cell
         power = int(np.ceil(np.log2(max(float(size.max()) / CELL_MM, 1))))
         n = np.full(3, min(2**power, CELLS_WITHOUT_GRID), dtype=np.int32)
         zeros = np.zeros(3, dtype=np.int64)
@@ -118,8 +123,10 @@ class Majorants:
 
     Attributes
     ----------
-    cell_class, cell_level
-        uint8 [n_cells], x fastest: class, and level of the block the cell belongs to.
+    macro
+        The cells: those given, or several of them along every axis made one.
+    cell_class
+        uint8 [n_cells], x fastest.
     class_density
         [n_class, n_material] largest density of each material in any cell of the class.
     class_floor_per_cm
@@ -129,8 +136,8 @@ class Majorants:
         ``shape_list[shape_first[c]:shape_first[c + 1]]``.
     """
 
+    macro: MacroGrid
     cell_class: npt.NDArray[np.uint8]
-    cell_level: npt.NDArray[np.uint8]
     class_density: ArrayF8
     class_floor_per_cm: ArrayF8
     shape_first: npt.NDArray[np.int32]
@@ -144,7 +151,7 @@ def majorants(
     floors: Sequence[tuple[ArrayF8, ArrayF8, float]],
     typical_probe: int = 0,
 ) -> Majorants:
-    """Group macro cells into blocks, and blocks into classes, by what bounds their attenuation.
+    """Choose the size of the macro cells and group them into classes by what bounds their attenuation.
 
     Parameters
     ----------
@@ -154,7 +161,7 @@ def majorants(
     floors
         (lower_mm, upper_mm, per_cm): boxes in which the majorant must be at least ``per_cm``.
     typical_probe
-        Index of the energy for which blocks are chosen.
+        Index of the energy for which the size is chosen.
     """
     from omnidose.transport.cpu import cell_densities
 
@@ -179,25 +186,27 @@ def majorants(
     for lower, upper, per_cm in floors:
         where = cells_touched(macro, lower, upper)
         floor[where] = np.maximum(floor[where], per_cm)
-    flat = density.reshape(-1, len(materials))
-    typical = np.zeros(nx * ny * nz)
-    for m in range(len(materials)):
-        typical = np.maximum(typical, flat[:, m] * mu_cm2_g[m, typical_probe])
-    typical = np.maximum(typical, floor.reshape(-1))
-    level = merge_cells(typical.reshape(nz, ny, nx), macro.cell_mm / 10)
-    number, n_blocks = block_numbers(level)
-    order = np.argsort(number, kind="stable")
-    starts = np.searchsorted(number[order], np.arange(n_blocks))
-    block_density = np.maximum.reduceat(flat[order], starts, axis=0).astype(np.float64)
-    block_floor = np.maximum.reduceat(floor.reshape(-1)[order], starts)
-    block_class, n_class = _classify(block_density, block_floor, mu_cm2_g)
+    factor = _best_factor(density, floor, mu_cm2_g[:, typical_probe], macro.cell_mm / 10)
+    if factor > 1:
+        macro = replace(
+            macro,
+            cell_mm=macro.cell_mm * factor,
+            n_cell=-(-macro.n_cell // factor),
+            voxels_per_cell=macro.voxels_per_cell * factor,
+        )
+        density = _coarsen(density, factor)
+        floor = _coarsen(floor, factor)
+        shape_first, shape_list = _shapes_by_cell(scene.shapes, macro)
+    flat = density.reshape(-1, len(materials)).astype(np.float64)
+    floor_flat = floor.reshape(-1)
+    cell_class, n_class = _classify(flat, floor_flat, mu_cm2_g)
     class_density = np.zeros((n_class, len(materials)))
-    np.maximum.at(class_density, block_class, block_density)
+    np.maximum.at(class_density, cell_class, flat)
     class_floor = np.zeros(n_class)
-    np.maximum.at(class_floor, block_class, block_floor)
+    np.maximum.at(class_floor, cell_class, floor_flat)
     return Majorants(
-        cell_class=block_class.astype(np.uint8)[number],
-        cell_level=level.reshape(-1),
+        macro=macro,
+        cell_class=cell_class.astype(np.uint8),
         class_density=class_density,
         class_floor_per_cm=class_floor,
         shape_first=shape_first,
@@ -249,3 +258,32 @@ def _classify(density: ArrayF8, floor: ArrayF8, mu_cm2_g: ArrayF8) -> tuple[npt.
         if len(unique) <= MAX_CLASSES:
             return inverse.reshape(-1), len(unique)
         step *= 1.5
+
+
+def _coarsen(values: npt.NDArray[Any], factor: int) -> npt.NDArray[Any]:
+    """Return the largest value in cubes of ``factor`` cells, [z, y, x, ...]; the last cubes may be cut."""
+    for axis in range(3):
+        values = np.maximum.reduceat(values, np.arange(0, values.shape[axis], factor), axis=axis)
+    return values
+
+
+def _best_factor(
+    density: npt.NDArray[np.float32], floor: ArrayF8, mu_cm2_g: ArrayF8, cell_cm: ArrayF8
+) -> int:
+    """Return how many cells along an edge should be one: few virtual collisions against few walls.
+
+    An isotropic ray crosses (1/a + 1/b + 1/c) / 2 walls per length in cells of edges a, b, c.
+    """
+    bound = floor.copy()
+    for m in range(density.shape[3]):
+        bound = np.maximum(bound, density[..., m] * mu_cm2_g[m])
+    walls_per_cm = 0.5 * float(np.sum(1 / cell_cm))
+    best, cost_of_best = 1, np.inf
+    for factor in FACTORS:
+        coarse = _coarsen(bound, factor)
+        cost = COLLISION_NS * float(coarse.mean()) + STEP_NS * walls_per_cm / factor
+        if cost < cost_of_best:
+            best, cost_of_best = factor, cost
+        if max(coarse.shape) == 1:
+            break
+    return best

@@ -11,7 +11,6 @@ import numpy.typing as npt
 from omnidose.errors import InputError, RangeError
 from omnidose.transport._records import Beam, Geometry, Method, Physics
 from omnidose.transport.geometry import (
-    MacroGrid,
     Majorants,
     macro_grid,
     majorants,
@@ -87,7 +86,7 @@ def compile_problem(
         )
     if estimator not in ESTIMATORS:
         raise InputError(f"there is no estimator '{estimator}'", allowed=", ".join(ESTIMATORS))
-    macro = macro_grid(scene)
+    fine = macro_grid(scene)
     media = [region.medium for region in regions]
     responses = [m for i, m in enumerate(media) if m is not None and m not in media[:i]]
     physics = compile_physics(scene_materials(scene), responses, max_kev, cutoff_kev)
@@ -108,7 +107,7 @@ def compile_problem(
     nodes_kev = np.exp(physics.ln_energy_0 + probe / physics.inv_d_ln_energy)
     major = majorants(
         scene,
-        macro,
+        fine,
         physics.rows[:, probe, 0].astype(np.float64),
         floors,
         typical_probe=int(np.argmin(np.abs(nodes_kev - mean_kev))),
@@ -118,8 +117,8 @@ def compile_problem(
         mass_g=_masses(scene, shape_keys, ordered),
         seed=seed,
         method=Method(estimator=ESTIMATORS.index(estimator)),
-        geometry=_geometry(scene, source, macro, major, physics, packed, response_index),
-        beam=compile_source(source, macro.lower_mm),
+        geometry=_geometry(scene, source, major, physics, packed, response_index),
+        beam=compile_source(source, fine.lower_mm),
         physics=physics,
         voxel_shape=scene.voxels.grid.shape_zyx if scene.voxels is not None and voxel_map else None,
     )
@@ -170,13 +169,13 @@ def _floors(
 def _geometry(
     scene: Scene,
     source: Source,
-    macro: MacroGrid,
     major: Majorants,
     physics: Physics,
     packed: PackedVoxels,
     response_index: npt.NDArray[np.int32],
 ) -> Geometry:
     """Assemble the flat record that the kernels read (lengths in cm from the macro corner)."""
+    macro = major.macro
     origin = macro.lower_mm
     mu = physics.rows[:, :, 0].astype(np.float64)
     upper = np.maximum(mu, np.roll(mu, -1, axis=1))
@@ -202,7 +201,7 @@ def _geometry(
         cell_cm=(macro.cell_mm / 10).astype(np.float32),
         inv_cell=(10 / macro.cell_mm).astype(np.float32),
         n_cell=macro.n_cell.astype(np.int32),
-        cell=major.cell_class.astype(np.uint16) | major.cell_level.astype(np.uint16) << 8,
+        cell_class=major.cell_class,
         cell_shape_first=major.shape_first,
         cell_shape_list=major.shape_list if major.shape_list.size else np.zeros(1, dtype=np.int32),
         majorant=np.ascontiguousarray(bound.T, dtype=np.float32),

@@ -15,7 +15,20 @@ from .interactions import compton, energy_bin, fluorescence, mass_coefficient, r
 from .random import four
 from .scoring import score
 from .sources import emit
-from .tracking import ESCAPED, IN_GRID, IN_WORLD, content, in_world, inverse, travel
+from .tracking import (
+    ESCAPED,
+    IN_GRID,
+    IN_WORLD,
+    cell_of,
+    content,
+    enter,
+    first_wall,
+    in_world,
+    inverse,
+    leave,
+    walk,
+    world_cross_section,
+)
 
 i32 = np.int32
 i64 = np.int64
@@ -33,10 +46,10 @@ EXPECTED, ANALOG = 0, 1
 #: Before the first flight (beside ESCAPED, IN_WORLD, IN_GRID).
 BORN = 3
 
-#: Columns of a slot: real numbers [16], whole numbers [10], sums (float64) [6].
-X, Y, Z, U, V, W, IU, IV, IW, ENERGY, FRACTION, MAJORANT, R2, R3, R4 = range(15)
+#: Columns of a slot: real numbers [20], whole numbers [10], sums (float64) [6].
+X, Y, Z, U, V, W, DX, DY, DZ, T, TX, TY, TZ, ENERGY, FRACTION, MAJORANT, R2, R3, R4 = range(19)
 HISTORY, BLOCK, BIN, CX, CY, CZ, VOXEL, WHERE, FIRST, WAITING = range(10)
-REALS, WHOLES, SUMS = 16, 10, 6
+REALS, WHOLES, SUMS = 20, 10, 6
 EMITTED, DEPOSITED, ESCAPED_KEV, EXPECTED_KEV, TENTATIVE, COLLISIONS = range(6)
 #: Photons that wait at most: cascades here make two lines and a pair, and a positron two photons.
 STACK, STACK_COLUMNS = 8, 8
@@ -124,9 +137,13 @@ def step(seed, method, geo, phys, tally, reals, wholes, sums, stack):
     u = reals[U]
     v = reals[V]
     w = reals[W]
-    iu = reals[IU]
-    iv = reals[IV]
-    iw = reals[IW]
+    dx = reals[DX]
+    dy = reals[DY]
+    dz = reals[DZ]
+    t = reals[T]
+    tx = reals[TX]
+    ty = reals[TY]
+    tz = reals[TZ]
     energy = reals[ENERGY]
     a = reals[FRACTION]
     majorant = reals[MAJORANT]
@@ -151,7 +168,10 @@ def step(seed, method, geo, phys, tally, reals, wholes, sums, stack):
             alive = False
         elif where != BORN:
             if where == IN_GRID:
-                place, m = content(geo, wholes[VOXEL], x, y, z)
+                px = x + u * t
+                py = y + v * t
+                pz = z + w * t
+                place, m = content(geo, wholes[VOXEL], px, py, pz)
                 sums[TENTATIVE] += 1.0
             else:
                 place, m = in_world(geo)
@@ -165,6 +185,10 @@ def step(seed, method, geo, phys, tally, reals, wholes, sums, stack):
             if threshold < sigma or where == IN_WORLD:
                 fresh = True
                 before = energy
+                if where == IN_GRID:
+                    x = px
+                    y = py
+                    z = pz
                 r = r2 if where == IN_WORLD else min(threshold / sigma, _BELOW_ONE)
                 alive, u, v, w, energy, local, block, waiting = collide(
                     phys, m, i, a, r, r3, r4, x, y, z, u, v, w, energy, history, block, seed, waiting, stack
@@ -201,17 +225,35 @@ def step(seed, method, geo, phys, tally, reals, wholes, sums, stack):
         # on to the next place
         r1, r2, r3, r4 = four(history, block, seed)
         block += 1
+        tau = -math.log(r1)
         if fresh:
             i, a = energy_bin(phys, energy)
+            where, x, y, z, tau = enter(geo, phys, i, a, x, y, z, u, v, w, tau)
+            if where != IN_GRID:
+                majorant = world_cross_section(geo, phys, i, a)
+                continue
+            t = _ZERO
+            cx = cell_of(geo, 0, x)
+            cy = cell_of(geo, 1, y)
+            cz = cell_of(geo, 2, z)
             iu = inverse(u)
             iv = inverse(v)
             iw = inverse(w)
-        where, x, y, z, cx, cy, cz, majorant = travel(
-            geo, phys, i, a, x, y, z, u, v, w, iu, iv, iw, -math.log(r1), cx, cy, cz, fresh
+            dx = geo.cell_cm[0] * abs(iu)
+            dy = geo.cell_cm[1] * abs(iv)
+            dz = geo.cell_cm[2] * abs(iw)
+            tx = first_wall(cx, u > _ZERO, geo.cell_cm[0], x, iu)
+            ty = first_wall(cy, v > _ZERO, geo.cell_cm[1], y, iv)
+            tz = first_wall(cz, w > _ZERO, geo.cell_cm[2], z, iw)
+        inside, t, tx, ty, tz, cx, cy, cz, majorant = walk(
+            geo, i, u, v, w, dx, dy, dz, t, tx, ty, tz, tau, cx, cy, cz
         )
-        if where == IN_GRID:
+        if inside:
+            where = i32(IN_GRID)
             break
-    voxel = voxel_at(geo, x, y, z)
+        where, x, y, z = leave(geo, phys, i, a, x + u * t, y + v * t, z + w * t, u, v, w, majorant)
+        majorant = world_cross_section(geo, phys, i, a)
+    voxel = voxel_at(geo, x + u * t, y + v * t, z + w * t)
     if voxel >= 0:
         fetch(geo.word, voxel)
     reals[X] = x
@@ -220,9 +262,13 @@ def step(seed, method, geo, phys, tally, reals, wholes, sums, stack):
     reals[U] = u
     reals[V] = v
     reals[W] = w
-    reals[IU] = iu
-    reals[IV] = iv
-    reals[IW] = iw
+    reals[DX] = dx
+    reals[DY] = dy
+    reals[DZ] = dz
+    reals[T] = t
+    reals[TX] = tx
+    reals[TY] = ty
+    reals[TZ] = tz
     reals[ENERGY] = energy
     reals[FRACTION] = a
     reals[MAJORANT] = majorant

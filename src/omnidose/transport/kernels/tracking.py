@@ -19,8 +19,6 @@ _BIG = np.float32(1e30)
 _TINY = np.float32(1e-20)
 _NONE = np.int32(0)
 _CELL = np.int32(1)
-_BYTE = np.int32(8)
-_CLASS = np.int32(255)
 
 #: Where a flight ends: outside the world, in the world's material, or at a point of the macro grid.
 ESCAPED, IN_WORLD, IN_GRID = 0, 1, 2
@@ -75,86 +73,86 @@ def cross_world(geo, x, y, z, u, v, w, left):
 
 
 @jit
-def distance_to_wall(c, size, ahead, cell_cm, x, inv_u):
-    """Return the distance along a ray to the wall of a block (``size`` cells, a power of two) on one axis."""
+def first_wall(c, ahead, cell_cm, x, inv_u):
+    """Return the distance along a ray to the first wall of its cell on one axis."""
     if inv_u == _BIG:
         return _BIG
-    wall = (c & -size) + (size if ahead else _NONE)
-    return (f32(wall) * cell_cm - x) * inv_u
+    return max((f32(c + _CELL if ahead else c) * cell_cm - x) * inv_u, _ZERO)
 
 
 @jit
-def step_axis(c, size, ahead, crossed, place):
-    """Return the cell on one axis after a step: behind the wall, or in the block where ``place`` (cells) is."""
-    low = c & -size
-    if crossed:
-        return i32(low + size) if ahead else i32(low - _CELL)
-    return i32(min(max(i32(place), low), low + size - _CELL))
+def walk(geo, i, u, v, w, dx, dy, dz, t, tx, ty, tz, tau, cx, cy, cz):
+    """Walk from cell to cell until ``tau`` mean free paths of the majorants are used up.
 
-
-@jit
-def walk(geo, i, x, y, z, u, v, w, iu, iv, iw, tau, cx, cy, cz):
-    """Walk from block to block until ``tau`` mean free paths of the majorants are used up.
-
-    Returns (still inside the grid, x, y, z, cx, cy, cz, majorant). Cells are integers, so that rounding cannot trap
-    a photon at a wall.
+    ``t`` is the distance flown; ``tx, ty, tz`` the distances at which the next wall of each axis is met, and
+    ``dx, dy, dz`` those between walls. Returns (still inside the grid, t, tx, ty, tz, cx, cy, cz, majorant); outside
+    the last is the tau that is left. Cells are integers, so that rounding cannot trap a photon at a wall.
     """
     nx = geo.n_cell[0]
     ny = geo.n_cell[1]
     nz = geo.n_cell[2]
     while True:
-        code = i32(geo.cell[(cz * ny + cy) * nx + cx])
-        size = _CELL << (code >> _BYTE)
-        majorant = geo.majorant[i, code & _CLASS]
-        tx = distance_to_wall(cx, size, u > _ZERO, geo.cell_cm[0], x, iu)
-        ty = distance_to_wall(cy, size, v > _ZERO, geo.cell_cm[1], y, iv)
-        tz = distance_to_wall(cz, size, w > _ZERO, geo.cell_cm[2], z, iw)
-        t = max(min(tx, min(ty, tz)), _ZERO)  # rounding may have put the point a little behind the wall
-        if tau <= t * majorant:
-            t = tau / majorant
-            return True, x + u * t, y + v * t, z + w * t, cx, cy, cz, majorant
-        tau -= t * majorant
-        x += u * t
-        y += v * t
-        z += w * t
-        cx = step_axis(cx, size, u > _ZERO, tx <= t, x * geo.inv_cell[0])
-        cy = step_axis(cy, size, v > _ZERO, ty <= t, y * geo.inv_cell[1])
-        cz = step_axis(cz, size, w > _ZERO, tz <= t, z * geo.inv_cell[2])
-        if (u32(cx) >= u32(nx)) | (u32(cy) >= u32(ny)) | (u32(cz) >= u32(nz)):
-            return False, x, y, z, cx, cy, cz, tau
+        majorant = geo.majorant[i, geo.cell_class[(cz * ny + cy) * nx + cx]]
+        t_next = min(tx, min(ty, tz))
+        cost = (t_next - t) * majorant
+        if tau <= cost:
+            return True, t + tau / majorant, tx, ty, tz, cx, cy, cz, majorant
+        tau -= cost
+        t = t_next
+        if tx <= ty and tx <= tz:
+            cx = i32(cx + (_CELL if u > _ZERO else -_CELL))
+            tx += dx
+            if u32(cx) >= u32(nx):
+                break
+        elif ty <= tz:
+            cy = i32(cy + (_CELL if v > _ZERO else -_CELL))
+            ty += dy
+            if u32(cy) >= u32(ny):
+                break
+        else:
+            cz = i32(cz + (_CELL if w > _ZERO else -_CELL))
+            tz += dz
+            if u32(cz) >= u32(nz):
+                break
+    return False, t, tx, ty, tz, cx, cy, cz, tau
 
 
 @jit
-def travel(geo, phys, i, a, x, y, z, u, v, w, iu, iv, iw, tau, cx, cy, cz, fresh):
-    """Carry a photon on to the next tentative collision.
+def world_cross_section(geo, phys, i, a):
+    """Return 1/cm of the world's material."""
+    return mass_coefficient(phys, i32(geo.world_material), i, a, 0) * f32(geo.world_density)
 
-    ``fresh``: it starts anywhere; else it is in the grid, in cell (cx, cy, cz). Returns (where, x, y, z, cx, cy, cz,
-    majorant); in the world, where the free path is sampled directly, the last is the cross section.
+
+@jit
+def enter(geo, phys, i, a, x, y, z, u, v, w, tau):
+    """Carry a photon from anywhere into the macro grid: return (where, x, y, z, tau left).
+
+    In the world, which is one material, the free path is sampled directly.
     """
-    sigma = mass_coefficient(phys, i32(geo.world_material), i, a, 0) * geo.world_density
-    if fresh:
-        hx = geo.cell_cm[0] * f32(geo.n_cell[0])
-        hy = geo.cell_cm[1] * f32(geo.n_cell[1])
-        hz = geo.cell_cm[2] * f32(geo.n_cell[2])
-        if not (_ZERO <= x <= hx and _ZERO <= y <= hy and _ZERO <= z <= hz):
-            path, enters = cross_world(geo, x, y, z, u, v, w, False)
-            if sigma * path > tau:
-                t = tau / sigma
-                return IN_WORLD, x + u * t, y + v * t, z + w * t, cx, cy, cz, sigma
-            if not enters:
-                return ESCAPED, x, y, z, cx, cy, cz, sigma
-            tau -= sigma * path
-            x = min(max(x + u * path, _ZERO), hx)
-            y = min(max(y + v * path, _ZERO), hy)
-            z = min(max(z + w * path, _ZERO), hz)
-        cx = cell_of(geo, 0, x)
-        cy = cell_of(geo, 1, y)
-        cz = cell_of(geo, 2, z)
-    inside, x, y, z, cx, cy, cz, rest = walk(geo, i, x, y, z, u, v, w, iu, iv, iw, tau, cx, cy, cz)
-    if inside:
-        return IN_GRID, x, y, z, cx, cy, cz, rest
+    hx = geo.cell_cm[0] * f32(geo.n_cell[0])
+    hy = geo.cell_cm[1] * f32(geo.n_cell[1])
+    hz = geo.cell_cm[2] * f32(geo.n_cell[2])
+    if _ZERO <= x <= hx and _ZERO <= y <= hy and _ZERO <= z <= hz:
+        return i32(IN_GRID), x, y, z, tau
+    sigma = world_cross_section(geo, phys, i, a)
+    path, enters = cross_world(geo, x, y, z, u, v, w, False)
+    if sigma * path > tau:
+        t = tau / sigma
+        return i32(IN_WORLD), x + u * t, y + v * t, z + w * t, _ZERO
+    if not enters:
+        return i32(ESCAPED), x, y, z, _ZERO
+    x = min(max(x + u * path, _ZERO), hx)
+    y = min(max(y + v * path, _ZERO), hy)
+    z = min(max(z + w * path, _ZERO), hz)
+    return i32(IN_GRID), x, y, z, tau - sigma * path
+
+
+@jit
+def leave(geo, phys, i, a, x, y, z, u, v, w, tau):
+    """Carry a photon that has left the macro grid through the world: return (where, x, y, z)."""
+    sigma = world_cross_section(geo, phys, i, a)
     path, _enters = cross_world(geo, x, y, z, u, v, w, True)
-    if sigma * path > rest:
-        t = rest / sigma
-        return IN_WORLD, x + u * t, y + v * t, z + w * t, cx, cy, cz, sigma
-    return ESCAPED, x, y, z, cx, cy, cz, sigma
+    if sigma * path > tau:
+        t = tau / sigma
+        return i32(IN_WORLD), x + u * t, y + v * t, z + w * t
+    return i32(ESCAPED), x, y, z
