@@ -6,6 +6,7 @@ from ._target import jit
 
 i32 = np.int32
 u32 = np.uint32
+u64 = np.uint64
 i64 = np.int64
 f32 = np.float32
 _ONE = np.float32(1.0)
@@ -13,6 +14,7 @@ _ZERO = np.float32(0.0)
 _BIG = np.float32(1e30)
 _TINY = np.float32(1e-20)
 _HALF_WORD = np.uint32(16)
+_NEXT = np.uint32(1)
 _LOW_HALF = np.uint32(0xFFFF)
 
 #: Kinds of shape (``Geometry.shape_kind``).
@@ -65,8 +67,8 @@ def in_shape(geo, k, x, y, z):
 @jit
 def find_shape(geo, cell, x, y, z):
     """Return the index of the last shape that holds a point of a macro cell, or -1."""
-    for entry in range(geo.cell_shape_first[cell], geo.cell_shape_first[cell + 1]):
-        k = geo.cell_shape_list[entry]
+    for entry in range(geo.cell_shape_first[u32(cell)], geo.cell_shape_first[u32(cell) + _NEXT]):
+        k = u32(geo.cell_shape_list[u32(entry)])
         if in_shape(geo, k, x, y, z):
             return i32(k)
     return i32(-1)
@@ -99,6 +101,6 @@ def voxel_content(geo, voxel):
     Low half: density in steps of its kind; high half: the kind, which stands for a material and the regions that
     score there.
     """
-    word = geo.word[voxel]
-    kind = i32(word >> _HALF_WORD)
-    return kind, f32(u32(word & _LOW_HALF)) * geo.kind_step[kind], geo.kind_material[kind]
+    word = geo.word[u64(voxel)]
+    kind = u32(word >> _HALF_WORD)
+    return i32(kind), f32(u32(word & _LOW_HALF)) * geo.kind_step[kind], geo.kind_material[kind]

@@ -10,10 +10,12 @@ import numpy as np
 from ._target import jit
 
 i32 = np.int32
+u32 = np.uint32  # of indices: a signed one would cost a test for negative values
 f32 = np.float32
 _ONE = np.float32(1.0)
 _ZERO = np.float32(0.0)
 _TWO = np.float32(2.0)
+_NEXT = np.uint32(1)
 _MEC2 = np.float32(510.99895)
 _TO_COARSE = np.int32(4)  # angles.STRIDE = 2^4 energy steps
 _IN_COARSE = np.int32(15)
@@ -32,7 +34,7 @@ def energy_bin(phys, energy):
 @jit
 def mass_coefficient(phys, m, i, a, column):
     """Return a column of the photon table by linear interpolation in ln E."""
-    return phys.rows[m, i, column] * (_ONE - a) + phys.rows[m, i + 1, column] * a
+    return phys.rows[u32(m), u32(i), column] * (_ONE - a) + phys.rows[u32(m), u32(i) + _NEXT, column] * a
 
 
 @jit
@@ -43,12 +45,13 @@ def quantile(table, m, i, a, r):
     """
     n = i32(table.shape[2] - 1)
     s = math.sqrt(r) * f32(n)
-    q = min(i32(s), i32(n - 1))
+    q = u32(min(i32(s), i32(n - 1)))
     s -= f32(q)
-    e = i >> _TO_COARSE
+    k = u32(m)
+    e = u32(i >> _TO_COARSE)
     f = (f32(i & _IN_COARSE) + a) * _PER_STRIDE
-    low = table[m, e, q] * (_ONE - s) + table[m, e, q + 1] * s
-    high = table[m, e + 1, q] * (_ONE - s) + table[m, e + 1, q + 1] * s
+    low = table[k, e, q] * (_ONE - s) + table[k, e, q + _NEXT] * s
+    high = table[k, e + _NEXT, q] * (_ONE - s) + table[k, e + _NEXT, q + _NEXT] * s
     return low * (_ONE - f) + high * f
 
 

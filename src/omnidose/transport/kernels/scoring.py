@@ -7,12 +7,14 @@ import numpy as np
 
 from ._target import energy_add, jit, tally_add
 
-i32 = np.int32
+u32 = np.uint32
+u64 = np.uint64
 i64 = np.int64
 f32 = np.float32
 _HALF = np.float32(0.5)
 _ONE = np.float32(1.0)
 _ZERO = np.float32(0.0)
+_NEXT = np.uint32(1)
 _FIXED = np.float32(1048576.0)  # 2^20 counts per keV/(g/cm3) in the voxel map
 
 
@@ -25,24 +27,24 @@ def score(geo, phys, place, i, a, flux_kev, deposit_kev, first, tally):
     """
     voxel, shape, kind, density = place
     if shape >= 0:
-        r = geo.shape_region[shape]
+        r = u32(geo.shape_region[u32(shape)])
         energy_add(tally.energies, r, deposit_kev)
         if first:
             energy_add(tally.primaries, r, deposit_kev)
         return
     if voxel < 0:
         return
-    for entry in range(geo.kind_first[kind], geo.kind_first[kind + 1]):
-        r = geo.kind_region[entry]
+    for entry in range(geo.kind_first[u32(kind)], geo.kind_first[u32(kind) + _NEXT]):
+        r = u32(geo.kind_region[u32(entry)])
         value = deposit_kev
         k = geo.region_response[r]
         if k >= 0:
-            value = flux_kev * density * (phys.response[k, i] * (_ONE - a) + phys.response[k, i + 1] * a)
-        column = geo.kind_weight[entry]
+            value = flux_kev * density * (phys.response[u32(k), u32(i)] * (_ONE - a) + phys.response[u32(k), u32(i) + _NEXT] * a)
+        column = geo.kind_weight[u32(entry)]
         if column >= 0:
-            value *= geo.weights[voxel, column]
+            value *= geo.weights[u64(voxel), u32(column)]
         energy_add(tally.energies, r, value)
         if first:
             energy_add(tally.primaries, r, value)
     if tally.voxels.size > 0 and density > _ZERO:
-        tally_add(tally.voxels, voxel, i64(deposit_kev / density * _FIXED + _HALF))
+        tally_add(tally.voxels, u64(voxel), i64(deposit_kev / density * _FIXED + _HALF))

@@ -43,7 +43,7 @@ def content(geo, voxel, x, y, z):
         cell = (cell_of(geo, 2, z) * geo.n_cell[1] + cell_of(geo, 1, y)) * geo.n_cell[0] + cell_of(geo, 0, x)
         shape = find_shape(geo, cell, x, y, z)
         if shape >= 0:
-            return (i64(-1), shape, i32(0), geo.shape_density[shape]), geo.shape_material[shape]
+            return (i64(-1), shape, i32(0), geo.shape_density[u32(shape)]), geo.shape_material[u32(shape)]
     if voxel >= 0:
         kind, density, material = voxel_content(geo, voxel)
         return (voxel, i32(-1), kind, density), material
@@ -92,7 +92,7 @@ def walk(geo, i, u, v, w, dx, dy, dz, t, tx, ty, tz, tau, cx, cy, cz):
     ny = geo.n_cell[1]
     nz = geo.n_cell[2]
     while True:
-        majorant = geo.majorant[i, geo.cell_class[(cz * ny + cy) * nx + cx]]
+        majorant = geo.majorant[u32(i), geo.cell_class[u32((cz * ny + cy) * nx + cx)]]
         t_next = min(tx, min(ty, tz))
         cost = (t_next - t) * majorant
         if tau <= cost:
