@@ -13,6 +13,8 @@ from omnidose.transport.kernels.history import REALS, STACK, STACK_COLUMNS, SUMS
 
 #: Histories that one thread has under way: while a voxel of one comes from memory, the others go on.
 UNDER_WAY = 16
+#: Voxels (of 4 bytes) up to which one history after the other is faster.
+CACHED_VOXELS = 250_000
 
 
 @parallel_jit
@@ -40,7 +42,8 @@ def _run_batch(  # type: ignore[no-untyped-def]
     start, n, seed, method, beam, geo, phys, tally, reals, wholes, sums, stack, slots
 ):
     """Run histories ``start …`` in the slots, one step of each in turn."""
-    n_slots = min(UNDER_WAY, n)
+    pause = geo.word.size > CACHED_VOXELS
+    n_slots = min(UNDER_WAY if pause else 1, n)
     for k in range(n_slots):
         slots[k] = k
         begin(np.uint64(start + k), seed, beam, phys, reals[k], wholes[k], sums[k], stack[k])
@@ -49,7 +52,7 @@ def _run_batch(  # type: ignore[no-untyped-def]
         turn = 0
         while turn < n_slots:
             k = slots[turn]
-            if step(seed, method, geo, phys, tally, reals[k], wholes[k], sums[k], stack[k]):
+            if step(pause, seed, method, geo, phys, tally, reals[k], wholes[k], sums[k], stack[k]):
                 turn += 1
             elif begun < n:
                 begin(np.uint64(start + begun), seed, beam, phys, reals[k], wholes[k], sums[k], stack[k])

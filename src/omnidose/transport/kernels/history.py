@@ -1,7 +1,8 @@
 """One history, from birth to the last deposit, in steps from one tentative collision to the next.
 
-A history lies in a slot of small arrays between its steps. The CPU turns to another slot while the voxel that the
-photon has reached is fetched from memory; on CUDA one thread has one slot and its steps follow each other.
+A history lies in a slot of small arrays between its steps. Where voxels fill more than the caches, the CPU turns to
+another slot while the voxel that the photon has reached is fetched from memory; else, and on CUDA, a history goes on to
+its end.
 """
 
 import math
@@ -126,8 +127,10 @@ def collide(phys, m, i, a, r, r3, r4, x, y, z, u, v, w, energy, history, block, 
 
 
 @jit
-def step(seed, method, geo, phys, tally, reals, wholes, sums, stack):
-    """Carry the history of a slot to its next tentative collision in the grid; False when it has ended.
+def step(pause, seed, method, geo, phys, tally, reals, wholes, sums, stack):
+    """Carry the history of a slot on: to its next tentative collision in the grid if ``pause``, else to its end.
+
+    Returns False when it has ended.
 
     At *every* tentative collision, real or virtual, the expected deposit (E mu_dep / majorant) is scored.
     """
@@ -153,6 +156,7 @@ def step(seed, method, geo, phys, tally, reals, wholes, sums, stack):
     history = u64(wholes[HISTORY])
     block = i32(wholes[BLOCK])
     i = i32(wholes[BIN])
+    voxel = i64(wholes[VOXEL])
     cx = i32(wholes[CX])
     cy = i32(wholes[CY])
     cz = i32(wholes[CZ])
@@ -171,7 +175,7 @@ def step(seed, method, geo, phys, tally, reals, wholes, sums, stack):
                 px = x + u * t
                 py = y + v * t
                 pz = z + w * t
-                place, m = content(geo, wholes[VOXEL], px, py, pz)
+                place, m = content(geo, voxel, px, py, pz)
                 sums[TENTATIVE] += 1.0
             else:
                 place, m = in_world(geo)
@@ -250,10 +254,12 @@ def step(seed, method, geo, phys, tally, reals, wholes, sums, stack):
         )
         if inside:
             where = i32(IN_GRID)
-            break
+            voxel = voxel_at(geo, x + u * t, y + v * t, z + w * t)
+            if pause:
+                break
+            continue
         where, x, y, z = leave(geo, phys, i, a, x + u * t, y + v * t, z + w * t, u, v, w, majorant)
         majorant = world_cross_section(geo, phys, i, a)
-    voxel = voxel_at(geo, x + u * t, y + v * t, z + w * t)
     if voxel >= 0:
         fetch(geo.word, voxel)
     reals[X] = x
