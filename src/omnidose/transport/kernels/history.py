@@ -5,11 +5,9 @@ another slot while the voxel that the photon has reached is fetched from memory;
 its end.
 """
 
-import math
-
 import numpy as np
 
-from ._target import energy_add, fetch, jit
+from ._target import energy_add, fetch, jit, log
 from .directions import isotropic, rotate
 from .geometry import voxel_at
 from .interactions import compton, energy_bin, fluorescence, mass_coefficient, rayleigh
@@ -229,7 +227,7 @@ def step(pause, seed, method, geo, phys, tally, reals, wholes, sums, stack):
         # on to the next place
         r1, r2, r3, r4 = four(history, block, seed)
         block += 1
-        tau = -math.log(r1)
+        tau = -log(r1)
         if fresh:
             i, a = energy_bin(phys, energy)
             where, x, y, z, tau = enter(geo, phys, i, a, x, y, z, u, v, w, tau)

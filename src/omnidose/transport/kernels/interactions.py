@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from ._target import jit
+from ._target import jit, log
 
 i32 = np.int32
 u32 = np.uint32  # of indices: a signed one would cost a test for negative values
@@ -25,7 +25,7 @@ _PER_STRIDE = np.float32(0.0625)
 @jit
 def energy_bin(phys, energy):
     """Return the bin and the fraction inside it on the logarithmic energy grid."""
-    a = (math.log(energy) - phys.ln_energy_0) * phys.inv_d_ln_energy
+    a = (log(energy) - phys.ln_energy_0) * phys.inv_d_ln_energy
     last = i32(phys.n_energy - 2)
     i = min(max(i32(a), i32(0)), last)
     return i, min(max(a - f32(i), _ZERO), _ONE)
