@@ -34,7 +34,7 @@ LEAST_P = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Agreement:
+class _Agreement:
     """How two independent runs agree.
 
     Attributes
@@ -92,7 +92,7 @@ def chest() -> Problem:
     return compile_problem(Scene(voxels=voxels), source, regions=regions, seed=1)
 
 
-def agreement(keys: tuple[str, ...], first: BatchSums, second: BatchSums) -> Agreement:
+def agreement(keys: tuple[str, ...], first: BatchSums, second: BatchSums) -> _Agreement:
     """Compare the energies of two independent runs, region by region and all together."""
     runs = [s.energies_kev for s in (first, second)]
     means = [run.mean(axis=0) for run in runs]
@@ -105,10 +105,10 @@ def agreement(keys: tuple[str, ...], first: BatchSums, second: BatchSums) -> Agr
     n, dof = known.size, min(run.shape[0] for run in runs) - 1
     p = float(stats.f.sf(chi_square * (dof - n + 1) / (dof * n), n, dof - n + 1))
     worst = int(np.argmax(sigma))
-    return Agreement(chi_square=chi_square, p=p, n=n, worst=keys[known[worst]], sigma=float(sigma[worst]))
+    return _Agreement(chi_square=chi_square, p=p, n=n, worst=keys[known[worst]], sigma=float(sigma[worst]))
 
 
-def agreement_rows(found: Agreement) -> Iterator[Row]:
+def agreement_rows(found: _Agreement) -> Iterator[Row]:
     """Yield the rows of an agreement."""
     yield Row(
         name="organs of the chest, GPU and CPU: pooled chi-square",
