@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from omnidose.transport.checks import sources
 from omnidose.validation import Claim, Suite
 
 SUITE = Suite(
@@ -65,15 +66,15 @@ SUITE = Suite(
             name="precision",
             text="precision= by organ group: no early stop on a lucky estimate, a cap, a message",
         ),
-        Claim(name="sources", text="Every source and shape against a closed form"),
+        Claim(name="sources", text="Every source and shape against a closed form", check=sources.check),
         Claim(name="electrons", text="Electrons against published ranges, kernels and spheres"),
         Claim(name="outputs", text="Errors of voxels, covariances, fluence spectra, exit particles, balance"),
-        Claim(name="slabs", text="Slabs against closed forms"),
+        Claim(name="slabs", text="Slabs against closed forms", check=slabs.check),
         Claim(
             name="distributions",
             text="Klein-Nishina, S(x) and form-factor distributions and fluorescence yields against tables",
         ),
-        Claim(name="oracle", text="The plain engine agrees on ten random scenes"),
+        Claim(name="oracle", text="The plain engine agrees on ten random scenes", check=oracle.check),
         Claim(
             name="bad-input",
             text="Bad input is refused in one sentence before any time is spent",

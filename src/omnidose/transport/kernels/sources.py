@@ -322,3 +322,17 @@ def emit(beam, history, seed):
     else:
         x, y, z, u, v, w, fu, block = born_on_surface(beam, r1, r2, history, seed)
     return x, y, z, u, v, w, energy_of(beam, fu, r3), block
+
+
+@jit
+def emit_many(beam, first, seed, out):
+    """Fill ``out`` [n, 7] with the births of the histories ``first`` on."""
+    for k in range(out.shape[0]):
+        x, y, z, u, v, w, energy, _block = emit(beam, first + np.uint64(k), seed)
+        out[k, 0] = x
+        out[k, 1] = y
+        out[k, 2] = z
+        out[k, 3] = u
+        out[k, 4] = v
+        out[k, 5] = w
+        out[k, 6] = energy
