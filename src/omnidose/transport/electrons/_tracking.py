@@ -45,6 +45,7 @@ _ESCAPED = 2
 _RADIATED = 3
 _STEPS = 4
 _EVENTS = 5
+_ESCAPES = 6
 
 
 @jit
@@ -207,6 +208,7 @@ def follow(history, seed, beam, geo, phys, regions, balance, photons, dose, glow
             energy = max(energy, 0.0)
             if state == 1:
                 balance[_ESCAPED] += energy
+                balance[_ESCAPES] += 1.0
                 break
             if state == 2 or not event or energy <= phys.absorb:
                 continue

@@ -29,6 +29,8 @@ ArrayF8 = npt.NDArray[np.float64]
 #: Shells up to this many CSDA ranges of the largest energy; nothing goes further.
 _REACH = 1.15
 SHELLS = 400
+#: Electrons set free are followed from this share of the largest energy on, so that straggling is right.
+KNOCK_ON_SHARE = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +162,7 @@ def point_kernel(
     local = csda_range_g_cm2(medium, grid)
     if absorb_kev is None:
         absorb_kev = float(np.clip(np.interp(0.5 * width, local, grid), 1.0, 20.0))
-    knock_on = float(np.clip(np.interp(2 * width, local, grid), 5.0, max(0.05 * top, 5.0)))
+    knock_on = float(np.clip(np.interp(0.5 * width, local, grid), 1.0, max(KNOCK_ON_SHARE * top, 1.0)))
     physics = build_physics(
         (medium,),
         top,

@@ -42,7 +42,7 @@ class ElectronOptions:
         lowest density (above vacuum), at least 1 and at most 20 keV.
     knock_on_cut_kev
         Electrons set free with more are followed. Default: a range of 2 % of the smallest voxel side in
-        water, at least 10 and at most 50 keV.
+        water, at most 50 keV and 5 % of the largest energy (so that straggling is right).
     photon_cut_kev
         Bremsstrahlung photons above are single events.
     step_mm
@@ -114,7 +114,7 @@ def simulate_electrons(
     beam = compile_beam(source, voxels.grid)
     geometry, masses = _geometry(voxels, regions)
     chosen = options or ElectronOptions()
-    absorb, knock_on, step = _fineness(voxels, chosen)
+    absorb, knock_on, step = _fineness(voxels, max_kev, chosen)
     physics = build_physics(
         voxels.materials,
         max_kev,
@@ -167,7 +167,7 @@ class _Sums:
         self, n_voxels: int, slots: int, n_regions: int, dose: bool, std: bool, photons: bool, stops: bool
     ) -> None:
         self.regions = np.zeros((BATCHES, n_regions))
-        self.balance = np.zeros((BATCHES, 6))
+        self.balance = np.zeros((BATCHES, 7))
         self.photons = np.zeros((BATCHES, _PHOTON_BINS if photons else 0))
         self.dose = np.zeros((slots, n_voxels if dose else 0), dtype=np.int64)
         self.glow = np.zeros((slots, n_voxels if photons else 0), dtype=np.int64)
@@ -201,7 +201,7 @@ def _voxels_of(scene: Scene | VoxelGrid) -> VoxelGrid:
     return voxels
 
 
-def _fineness(voxels: VoxelGrid, options: ElectronOptions) -> tuple[float, float, ArrayF8]:
+def _fineness(voxels: VoxelGrid, max_kev: float, options: ElectronOptions) -> tuple[float, float, ArrayF8]:
     side_cm = min(voxels.grid.spacing_mm) / 10
     water = material("water")
     grid = np.geomspace(1.0, 1000.0, 200)
@@ -216,7 +216,7 @@ def _fineness(voxels: VoxelGrid, options: ElectronOptions) -> tuple[float, float
     if absorb is None:
         absorb = min(with_range(0.01 * side_cm * lowest), 20.0)
     if knock_on is None:
-        knock_on = min(max(with_range(0.02 * side_cm), 10.0), 50.0)
+        knock_on = max(min(with_range(0.02 * side_cm), 50.0, 0.05 * max_kev), 1.0)
     cuts = (absorb, knock_on, options.photon_cut_kev)
     if not all(math.isfinite(c) and c >= 1 for c in cuts) or not 0 < options.loss_share <= 0.2:
         raise InputError("a cut-off or step of the electron simulation is out of range", allowed="from 1 keV")
@@ -315,5 +315,5 @@ def _tally(
         photon_cut_kev=photon_cut_kev,
         stops=stops,
         seed=seed,
-        counters={"steps": float(sums.balance[:, 4].sum()), "events": float(sums.balance[:, 5].sum())},
+        counters=dict(zip(("steps", "events", "escaped"), sums.balance[:, 4:].sum(axis=0).tolist(), strict=True)),
     )

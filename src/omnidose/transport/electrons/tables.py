@@ -1,8 +1,7 @@
 """Tables of the electron engine for a set of materials, from cross sections and stopping powers.
 
-Everything small is lumped, everything large is a single event ("class II", after Berger 1963; the mixed scheme
-of elastic scattering after Fernandez-Varea et al., Nucl. Instrum. Methods B 73 (1993) 447): collisions that
-set free less than ``knock_on_cut_kev``, photons below ``photon_cut_kev`` and small deflections act
+Everything small is lumped, everything large is a single event ("class II", after Berger 1963; elastic
+scattering after Fernandez-Varea et al., Nucl. Instrum. Methods B 73 (1993) 447): collisions that set free less than ``knock_on_cut_kev``, photons below ``photon_cut_kev`` and small deflections act
 continuously, with the mean loss of the full stopping power, the variance of the lumped losses, and the
 first two transport coefficients of the lumped deflections.
 """
@@ -25,7 +24,7 @@ from omnidose.physics.electron_stopping import (
     radiative_mev_cm2_g,
     range_and_yield,
 )
-from omnidose.physics.elements import atomic_weight
+from omnidose.physics.elements import atomic_weight, form_factor, scattering_function
 from omnidose.physics.materials import Material
 from omnidose.transport.electrons import _records as col
 from omnidose.transport.electrons._bremsstrahlung import QUANTILES, photon_shape
@@ -34,6 +33,7 @@ from omnidose.transport.electrons._records import ElectronPhysics
 ArrayF8 = npt.NDArray[np.float64]
 
 ALPHA = 1 / 137.035999
+HC_KEV_A = 12.398419843
 #: pi r_e^2 N_A in cm2/mol.
 PI_R2_NA = 0.2494672 * 0.602214076
 #: Grid points per unit of ln E.
@@ -42,7 +42,7 @@ DENSITY_OF_GRID = 50
 ELASTIC_SHARE = 0.1
 #: Largest mean share of the energy lost in one step.
 LOSS_SHARE = 0.06
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(64)
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(96)
 
 
 def build_physics(
@@ -206,66 +206,87 @@ def _mott(coefficients: ArrayF8, mu: ArrayF8) -> ArrayF8:
     return np.maximum(total, 0.0)
 
 
-def screening(z: int, energy_kev: ArrayF8) -> ArrayF8:
-    """Moliere's screening parameter A of 1/(mu + A)^2 (G. Moliere, Z. Naturforsch. 2a (1947) 133)."""
+def _beyond_born(z: int, energy_kev: ArrayF8) -> ArrayF8:
+    """Moliere's growth of the screening angle beyond the first Born approximation (his 1.13 + 3.76 a^2)."""
     tau = energy_kev / MC2_KEV
-    y = tau * (tau + 2)
-    inverse_beta2 = (tau + 1) ** 2 / y
-    base = 0.25 * (ALPHA * z ** (1 / 3) / 0.88534) ** 2 / y
-    return np.asarray(base * (1.13 + 3.76 * (ALPHA * z) ** 2 * inverse_beta2))
+    a2 = (ALPHA * z) ** 2 * (tau + 1) ** 2 / (tau * (tau + 2))
+    return np.asarray(1 + 3.76 / 1.13 * a2)
 
 
 def _log_nodes(low: ArrayF8, high: ArrayF8, shift: ArrayF8) -> tuple[ArrayF8, ArrayF8]:
-    """Gauss nodes and weights in ln(mu + shift) between low and high, each [n, 64]."""
+    """Gauss nodes and weights in ln(mu + shift) between low and high, each [n, 96]."""
     a, b = np.log(low + shift)[:, None], np.log(high + shift)[:, None]
     y = 0.5 * (b - a) * (_NODES + 1) + a
     return np.exp(y) - shift[:, None], 0.5 * (b - a) * _WEIGHTS * np.exp(y)
 
 
+def _screening(wanted: ArrayF8, mott: ArrayF8) -> ArrayF8:
+    """Return A for which the integral of 2 mu R(mu) / (mu + A)^2 from 0 to 1 is the wanted one."""
+    low, high = np.full(wanted.size, -25.0), np.full(wanted.size, 5.0)
+    one, zero = np.ones_like(wanted), np.zeros_like(wanted)
+    for _ in range(40):
+        middle = 0.5 * (low + high)
+        a = np.exp(middle)
+        mu, dmu = _log_nodes(zero, one, a)
+        found = (2 * mu * _mott(mott, mu) / (mu + a[:, None]) ** 2 * dmu).sum(axis=1)
+        low = np.where(found > wanted, middle, low)
+        high = np.where(found > wanted, high, middle)
+    return np.exp(0.5 * (low + high))
+
+
 def _elastic(
     material: Material, energy: ArrayF8, stopping: ArrayF8, w_cut: float, share: float
 ) -> dict[str, ArrayF8]:
-    """Nuclear elastic scattering (screened Mott) and deflection by lumped collisions with electrons."""
+    """Elastic scattering by atoms, and deflection by lumped collisions with their electrons.
+
+    Atoms scatter with (Z - F)^2 / mu^2 times Mott's ratio, their electrons with S / mu^2 up to the largest
+    lumped energy: F and S are the atomic form factor and the incoherent scattering function, so that the
+    screening of both is the real atom's (U. Fano, Phys. Rev. 93 (1954) 117: electrons deflect at smaller
+    angles than the screened nucleus). For sampling, the atoms' part is a screened Mott cross section
+    R(mu)/(mu + A)^2 with the A that has the same first transport coefficient.
+    """
     tau = energy / MC2_KEV
     y = tau * (tau + 2)
     strength = PI_R2_NA * (tau + 1) ** 2 / y**2  # pi r_e^2 N_A / (beta^4 gamma^2)
+    x_scale = (MC2_KEV * np.sqrt(y) / HC_KEV_A)[:, None]  # x = sin(theta/2)/lambda at mu = 1
     mott = mott_coefficients(material, energy)
     one, zero = np.ones_like(energy), np.zeros_like(energy)
-    first, second, total, ln_a, z2 = zero.copy(), zero.copy(), zero.copy(), zero.copy(), 0.0
+    start = np.full_like(energy, 1e-10)
     # an electron deflects by this much when it sets free the largest lumped energy
     w = np.minimum(w_cut, energy / 2)
     cosine = np.sqrt((energy - w) * (energy + 2 * MC2_KEV) / (energy * (energy - w + 2 * MC2_KEV)))
-    by_electrons = 0.5 * (1 - cosine)
-    electron_first, electron_second = zero.copy(), zero.copy()
+    by_electrons = np.maximum(0.5 * (1 - cosine), 2e-10)
+    mu, dmu = _log_nodes(start, one, zero)
+    nu, dnu = _log_nodes(start, by_electrons, zero)
+    ratio = _mott(mott, mu)
+    first, z2, grown, electron_first, electron_second = zero.copy(), 0.0, zero.copy(), zero.copy(), zero.copy()
     for z, weight in material.weight_fractions.items():
         mol = weight / atomic_weight(z)
-        a = screening(z, energy)
-        mu, dmu = _log_nodes(zero, one, a)
-        dcs = mol * z * z * strength[:, None] / (mu + a[:, None]) ** 2 * _mott(mott, mu)
-        total += (dcs * dmu).sum(axis=1)
-        first += (2 * mu * dcs * dmu).sum(axis=1)
-        second += (6 * mu * (1 - mu) * dcs * dmu).sum(axis=1)
-        ln_a += mol * z * z * np.log(a)
+        bare = (z - form_factor(z, x_scale * np.sqrt(mu))) ** 2
+        first += mol * (2 / mu * bare * ratio * dmu).sum(axis=1)
         z2 += mol * z * z
-        mu, dmu = _log_nodes(zero, by_electrons, a)
-        dcs = mol * z * strength[:, None] / (mu + a[:, None]) ** 2
-        electron_first += (2 * mu * dcs * dmu).sum(axis=1)
-        electron_second += (6 * mu * (1 - mu) * dcs * dmu).sum(axis=1)
-    a = np.exp(ln_a / z2)
-    wanted = 1 / np.maximum(1 / total, np.minimum(share / first, share * energy / stopping))
+        grown += mol * z * z * np.log(_beyond_born(z, energy))
+        free = scattering_function(z, x_scale * np.sqrt(nu))
+        electron_first += mol * strength * (2 / nu * free * dnu).sum(axis=1)
+        electron_second += mol * strength * (6 * (1 - nu) / nu * free * dnu).sum(axis=1)
+    a = _screening(first / z2, mott) * np.exp(grown / z2)
     amplitude = z2 * strength
-    # all of them single if the mean free path is long; the integral of 1/(mu + a)^2 from the cut to 1
+    mu, dmu = _log_nodes(zero, one, a)
+    dcs = amplitude[:, None] / (mu + a[:, None]) ** 2 * _mott(mott, mu) * dmu
+    total = dcs.sum(axis=1)
+    first = (2 * mu * dcs).sum(axis=1)
+    second = (6 * mu * (1 - mu) * dcs).sum(axis=1)
+    # from this angle on a deflection is an event of its own; all of them where the mean free path is long
+    wanted = 1 / np.maximum(1 / total, np.minimum(share / first, share * energy / stopping))
     cut = 1 / (np.minimum(wanted / amplitude, 1 / a - 1 / (1 + a)) + 1 / (1 + a)) - a
     cut = np.maximum(cut, 0.0)
     mu, dmu = _log_nodes(cut, one, a)
-    dcs = amplitude[:, None] / (mu + a[:, None]) ** 2 * _mott(mott, mu)
-    hard_first = (2 * mu * dcs * dmu).sum(axis=1)
-    hard_second = (6 * mu * (1 - mu) * dcs * dmu).sum(axis=1)
+    dcs = amplitude[:, None] / (mu + a[:, None]) ** 2 * _mott(mott, mu) * dmu
     grid = np.linspace(0, 1, 201)[None, :] * (one - cut)[:, None] + cut[:, None]
     return {
-        "single": (dcs * dmu).sum(axis=1),
-        "first": np.maximum(first - hard_first, 0.0) + electron_first,
-        "second": np.maximum(second - hard_second, 0.0) + electron_second,
+        "single": dcs.sum(axis=1),
+        "first": np.maximum(first - (2 * mu * dcs).sum(axis=1), 0.0) + electron_first,
+        "second": np.maximum(second - (6 * mu * (1 - mu) * dcs).sum(axis=1), 0.0) + electron_second,
         "angle_cut": cut,
         "screening": a,
         "mott": mott,
