@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omnidose.transport.checks import sources
+from omnidose.transport.checks import gpu, oracle, slabs, sources
 from omnidose.validation import Claim, Suite
 
 SUITE = Suite(
@@ -57,6 +57,7 @@ SUITE = Suite(
                 "On a GPU: at least 0.3e9 histories/s on the chest, organs as on the CPU "
                 "(pooled chi-square, none beyond 4 sigma)"
             ),
+            check=gpu.check,
         ),
         Claim(
             name="cluster",
