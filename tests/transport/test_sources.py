@@ -14,9 +14,10 @@ from omnidose.transport.births import births
 from omnidose.transport.checks import sources as checks
 from omnidose.transport.cumulatives import cumulative_table, nested_table, slope_weights
 from omnidose.transport.emission import EmissionSpectrum, Positrons
+from omnidose.transport.engine import simulate
 from omnidose.transport.kernels import geometry as kernel_geometry
 from omnidose.transport.kernels import sources as kernel_sources
-from omnidose.transport.scene import Box, Capsule, Cylinder, Sphere
+from omnidose.transport.scene import Box, Capsule, Cylinder, Scene, Sphere
 from omnidose.transport.shapes import shape_kind
 from omnidose.transport.source_tables import Kind, source_bounds_mm
 from omnidose.transport.sources import (
@@ -287,3 +288,20 @@ def test_surfaces_that_cannot_be_are_refused() -> None:
         VoxelSurface(grid=GRID, inside=np.zeros(GRID.shape_zyx, dtype=bool))
     with pytest.raises(GeometryError, match="does not fit"):
         VoxelSurface(grid=GRID, inside=np.ones((2, 2, 2), dtype=bool))
+
+
+def test_a_tube_about_another_axis_may_meet_the_scene() -> None:
+    """What a tube about x irradiates is what the same tube about z irradiates in the turned scene."""
+    common: dict[str, Any] = {
+        "isocentre_mm": (0, 0), "focus_mm": 500.0, "segments": np.array([[0.2, 0.9, 100, 140, 1.0]]),
+        "half_tangents": (-0.1, 0.1, -0.1, 0.1), "spectra": (LINE,),
+    }  # fmt: skip
+    upright = Box(key="b", material=checks.WATER, lower_mm=(-30, -40, 90), upper_mm=(30, 40, 150))
+    lying = Box(key="b", material=checks.WATER, lower_mm=(90, -30, -40), upper_mm=(150, 30, 40))
+    turned = RotatingSource(**common, axis=(1, 0, 0), zero=(0, 1, 0))
+    one = simulate(Scene(shapes=(upright,)), RotatingSource(**common), histories=20_000, backend="cpu")
+    two = simulate(Scene(shapes=(lying,)), turned, histories=20_000, backend="cpu")
+    assert two.energy_kev[0] == pytest.approx(one.energy_kev[0], rel=0.03)
+    away = Box(key="b", material=checks.WATER, lower_mm=(90, 2000, -40), upper_mm=(150, 2100, 40))
+    with pytest.raises(GeometryError, match="cannot meet"):
+        simulate(Scene(shapes=(away,)), turned, histories=20_000, backend="cpu")
