@@ -1,33 +1,29 @@
-"""The loops around the kernels on the CPU: batches of histories on threads, and passes over voxels."""
+"""The loops around the kernels on the CPU: batches of histories, and passes over voxels."""
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
-from omnidose.transport.kernels._target import jit, parallel_jit
+from omnidose.transport.kernels._target import jit, loop_jit
 from omnidose.transport.kernels.history import follow
 
 
-@parallel_jit
+@loop_jit
 def run_batches(  # type: ignore[no-untyped-def]
     first_batch, n_batches, per_batch, seed, beam, geo, phys, energies, primaries, analog, voxels
 ):
-    """Run batches ``first_batch …``; every history has a number, so any split gives the same bits.
+    """Run batches ``first_batch …`` on this thread; histories have numbers: any split gives the same bits.
 
     ``energies``, ``primaries`` [n_batches, n_region] and ``analog`` [n_batches, 6] belong to one
-    batch each; ``voxels`` [n_threads, n_voxels] are integers, so their sum has no order.
+    batch each; ``voxels`` [n_voxels] are integers, so that sums over threads have no order.
     """
-    for b in numba.prange(n_batches):
-        stack = np.empty((8, 7), dtype=np.float32)
-        thread = numba.get_thread_id()
+    stack = np.empty((8, 7), dtype=np.float32)
+    for b in range(n_batches):
         start = np.int64(first_batch + b) * np.int64(per_batch)
         for k in range(per_batch):
             history = np.uint64(start + k)
-            follow(
-                history, seed, beam, geo, phys, energies[b], primaries[b], analog[b], voxels[thread], stack
-            )
+            follow(history, seed, beam, geo, phys, energies[b], primaries[b], analog[b], voxels, stack)
 
 
 @jit
