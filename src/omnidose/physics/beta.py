@@ -1,9 +1,10 @@
-"""Electron emissions of nuclides: beta spectra from their end points, and sets of spectra and lines."""
+"""Beta spectra from their end points."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -19,90 +20,106 @@ _MC2_KEV = 510.99895
 _COMPTON_FM = 386.159268
 
 
+Shape = Literal["allowed", "unique first"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Emission:
-    """What a decay emits: spectra with numbers of particles per decay.
+class BetaBranch:
+    """One beta transition of a nuclide.
 
     Attributes
     ----------
-    parts
-        (particles per decay, spectrum) of each branch or group of lines.
-    """
-
-    parts: tuple[tuple[float, Spectrum], ...]
-    name: str = ""
-
-    def __post_init__(self) -> None:
-        if not self.parts or min(n for n, _s in self.parts) < 0 or not self.per_decay > 0:
-            raise InputError("an emission needs spectra with numbers >= 0, at least one of them positive")
-
-    @property
-    def per_decay(self) -> float:
-        """Particles per decay."""
-        return sum(n for n, _s in self.parts)
-
-    @property
-    def energy_per_decay_kev(self) -> float:
-        """Mean energy per decay."""
-        return sum(n * s.mean_kev for n, s in self.parts)
-
-    @property
-    def mean_kev(self) -> float:
-        """Mean energy per particle."""
-        return self.energy_per_decay_kev / self.per_decay
-
-    @property
-    def max_kev(self) -> float:
-        """Largest energy."""
-        return max(s.max_kev for n, s in self.parts if n > 0)
-
-
-def beta_spectrum(
-    *,
-    daughter_z: int,
-    mass_number: int,
-    endpoint_kev: float,
-    shape: Literal["allowed", "unique first"] = "allowed",
-    positron: bool = False,
-    bins: int = 200,
-) -> Spectrum:
-    """Return the spectrum of one beta branch: phase space, Fermi function, shape factor.
-
-    Parameters
-    ----------
+    endpoint_kev, per_decay
+        Largest kinetic energy, and transitions per decay.
     shape
         ``allowed`` also serves first-forbidden transitions that are not unique; ``unique first`` is for a
         spin change of 2 with change of parity (Y-90, Sr-90, Sr-89): q^2 + lambda p^2.
+    """
+
+    endpoint_kev: float
+    per_decay: float = 1.0
+    shape: Shape = "allowed"
+
+    def __post_init__(self) -> None:
+        if not (0 < self.endpoint_kev < 30_000 and 0 < self.per_decay <= 1):
+            raise InputError(
+                f"no beta branch: end point {self.endpoint_kev:g} keV, {self.per_decay:g} per decay",
+                allowed="an end point above 0 and below 30 MeV, above 0 and at most 1 per decay",
+            )
+        if self.shape not in get_args(Shape):
+            raise InputError(
+                f"unknown shape '{self.shape}' of a beta spectrum", allowed=", ".join(get_args(Shape))
+            )
+
+
+def beta_continuum(
+    branches: Sequence[BetaBranch],
+    *,
+    daughter_z: int,
+    mass_number: int,
+    positron: bool = False,
+    bins: int = 200,
+) -> tuple[ArrayF8, ArrayF8]:
+    """Return edges (keV, [bins + 1]) and betas per decay in each bin ([bins]) of all branches together.
+
+    Parameters
+    ----------
     positron
         The daughter repels.
 
     Notes
     -----
-    Fermi function of a point charge at the nuclear radius 1.2 A^(1/3) fm, no screening by electrons.
-    H. Behrens, W. Buehring, *Electron Radial Wave Functions and Nuclear Beta-decay* (Oxford 1982).
+    Phase space, Fermi function of a point charge at the nuclear radius 1.2 A^(1/3) fm, shape factor; no
+    screening by electrons. H. Behrens, W. Buehring, *Electron Radial Wave Functions and Nuclear Beta-decay*
+    (Oxford 1982). Mean energies against ICRP 107: Y-90 933.5 (933.0), Sr-89 584.6, I-131's main branch
+    191.5, Lu-177's 149.3 keV.
     """
-    if not (1 <= daughter_z <= 98 and mass_number >= daughter_z and endpoint_kev > 0 and bins >= 10):
+    if not (1 <= daughter_z <= 98 and mass_number >= daughter_z and bins >= 10 and branches):
         raise InputError(
-            f"no beta branch: Z {daughter_z}, A {mass_number}, end point {endpoint_kev:g} keV, {bins} bins",
-            allowed="Z 1 to 98, A >= Z, a positive end point, at least 10 bins",
+            f"no beta decay: {len(branches)} branches, Z {daughter_z}, A {mass_number}, {bins} bins",
+            allowed="at least one branch, Z 1 to 98, A >= Z, at least 10 bins",
         )
-    if shape not in ("allowed", "unique first"):
-        raise InputError(f"unknown shape '{shape}' of a beta spectrum", allowed="allowed, unique first")
-    width = endpoint_kev / bins
-    sub = 8  # points inside a bin
-    kinetic = (np.arange(bins * sub) + 0.5) * width / sub
+    edges = np.linspace(0.0, max(branch.endpoint_kev for branch in branches), bins + 1)
+    x, weight = np.polynomial.legendre.leggauss(8)
+    total = np.zeros(bins)
+    for branch in branches:
+        low, high = np.minimum(edges[:-1], branch.endpoint_kev), np.minimum(edges[1:], branch.endpoint_kev)
+        kinetic = 0.5 * (high - low)[:, None] * (x + 1) + low[:, None]
+        number = np.zeros(bins)
+        used = high > low
+        density = _density(kinetic[used], branch, -daughter_z if positron else daughter_z, mass_number)
+        number[used] = (density * weight).sum(axis=1) * 0.5 * (high - low)[used]
+        total += branch.per_decay * number / number.sum()
+    return edges, total
+
+
+def beta_spectrum(
+    branch: BetaBranch,
+    *,
+    daughter_z: int,
+    mass_number: int,
+    positron: bool = False,
+    bins: int = 200,
+) -> Spectrum:
+    """Return the spectrum of one branch (see :func:`beta_continuum`)."""
+    edges, number = beta_continuum(
+        (branch,), daughter_z=daughter_z, mass_number=mass_number, positron=positron, bins=bins
+    )
+    return Spectrum(
+        energy_kev=0.5 * (edges[1:] + edges[:-1]), weight=number, bin_width_kev=float(edges[1] - edges[0])
+    )
+
+
+def _density(kinetic: ArrayF8, branch: BetaBranch, charge: int, mass_number: int) -> ArrayF8:
     w = 1 + kinetic / _MC2_KEV
     p = np.sqrt(w**2 - 1)
-    q = (endpoint_kev - kinetic) / _MC2_KEV
+    q = (branch.endpoint_kev - kinetic) / _MC2_KEV
     radius = 1.2 * mass_number ** (1 / 3) / _COMPTON_FM
-    charge = -daughter_z if positron else daughter_z
     first = _coulomb(1, charge, w, p, radius)
     number = first * p * w * q**2
-    if shape == "unique first":
+    if branch.shape == "unique first":
         number *= q**2 + _coulomb(2, charge, w, p, radius) / first * p**2
-    weight = number.reshape(bins, sub).sum(axis=1)
-    centre = (np.arange(bins) + 0.5) * width
-    return Spectrum(energy_kev=centre, weight=weight, bin_width_kev=width)
+    return np.asarray(number)
 
 
 def _coulomb(k: int, charge: int, w: ArrayF8, p: ArrayF8, radius: float) -> ArrayF8:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omnidose.transport.checks import gpu, oracle, slabs, sources
+from omnidose.transport.checks import electrons, gpu, oracle, slabs, sources
 from omnidose.validation import Claim, Suite
 
 SUITE = Suite(
@@ -68,7 +68,11 @@ SUITE = Suite(
             text="precision= by organ group: no early stop on a lucky estimate, a cap, a message",
         ),
         Claim(name="sources", text="Every source and shape against a closed form", check=sources.check),
-        Claim(name="electrons", text="Electrons against published ranges, kernels and spheres"),
+        Claim(
+            name="electrons",
+            text="Electrons against published ranges, kernels and spheres",
+            check=electrons.check,
+        ),
         Claim(name="outputs", text="Errors of voxels, covariances, fluence spectra, exit particles, balance"),
         Claim(name="slabs", text="Slabs against closed forms", check=slabs.check),
         Claim(

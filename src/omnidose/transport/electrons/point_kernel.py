@@ -14,13 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from omnidose.errors import InputError, RangeError
-from omnidose.physics.beta import Emission
 from omnidose.physics.electron_stopping import csda_range_g_cm2
 from omnidose.physics.material_library import material
 from omnidose.physics.materials import Material
 from omnidose.physics.spectra import Spectrum
 from omnidose.transport.electrons.simulate import BATCHES
-from omnidose.transport.electrons.sources import ElectronPoint, compile_beam
+from omnidose.transport.electrons.sources import ElectronPoint, ElectronSpectrum, compile_beam
 from omnidose.transport.electrons.tables import ELASTIC_SHARE, LOSS_SHARE, build_physics
 from omnidose.volume import Grid
 
@@ -122,7 +121,7 @@ class PointKernel:
 
 
 def point_kernel(
-    spectrum: float | Spectrum | Emission,
+    spectrum: float | ElectronSpectrum,
     *,
     medium: Material | None = None,
     histories: float = 100_000,
@@ -183,7 +182,7 @@ def point_kernel(
     run_radial(BATCHES, per_batch, np.uint64(seed), beam, physics, 1 / width, energy, balance)
     return PointKernel(
         material=medium,
-        edge_g_cm2=width * np.arange(shells + 1),
+        edge_g_cm2=np.linspace(0.0, reach, shells + 1),
         batch_kev=energy / per_batch,
         emitted_kev=float(balance[:, 0].sum() / (BATCHES * per_batch)),
         bremsstrahlung_kev=float(balance[:, 2].sum() / (BATCHES * per_batch)),

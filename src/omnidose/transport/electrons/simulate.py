@@ -29,6 +29,7 @@ MAX_ENERGY_KEV = 20_000.0
 #: Bins of the bremsstrahlung spectrum per unit of ln E (as in the kernel), and their number.
 _PHOTON_BINS_PER_LN, _PHOTON_BINS = 20, 240
 _COUNTS_PER_KEV = 2.0**20
+_COUNTERS = ("steps", "events", "escaped")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -315,5 +316,7 @@ def _tally(
         photon_cut_kev=photon_cut_kev,
         stops=stops,
         seed=seed,
-        counters=dict(zip(("steps", "events", "escaped"), sums.balance[:, 4:].sum(axis=0).tolist(), strict=True)),
+        counters=dict(
+            zip(("steps", "events", "escaped"), sums.balance[:, 4:].sum(axis=0).tolist(), strict=True)
+        ),
     )

@@ -1,8 +1,8 @@
 """Electron sources: a point, an activity map, a rectangle, the surface of an organ or of the skin.
 
-Lengths in mm, LPS. Results are per emitted electron; :class:`~omnidose.physics.beta.Emission` knows how many
-electrons a decay emits. Positrons slow down as electrons do (their stopping powers differ by a few per
-cent): give their spectrum here, and let :attr:`ElectronTally.stops` place the two photons of 511 keV.
+Lengths in mm, LPS. Results are per emitted electron; times the electrons per decay for a nuclide. Positrons
+slow down as electrons do here (their stopping powers differ by a few per cent): give their spectrum, and let
+``ElectronTally.stops`` be the activity of a photon source with ``omnidose.transport.emission.Positrons``.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ import numpy as np
 import numpy.typing as npt
 
 from omnidose.errors import GeometryError, InputError
-from omnidose.physics.beta import Emission
 from omnidose.physics.spectra import Spectrum
 from omnidose.transport.electrons._records import ElectronBeam
+from omnidose.transport.emission import EmissionSpectrum, energy_bins
 from omnidose.volume import Grid
 
 ArrayF8 = npt.NDArray[np.float64]
 Vector = tuple[float, float, float]
 Directions = Literal["isotropic", "inward"]
+#: A line or bins; or lines and a continuum of a nuclide, per decay (here of electrons, not photons).
+ElectronSpectrum = Spectrum | EmissionSpectrum
 _DIRECTIONS = ("isotropic", "inward", "parallel")
 
 
@@ -30,7 +32,7 @@ class ElectronPoint:
     """An isotropic point source."""
 
     position_mm: Vector
-    spectrum: Spectrum | Emission
+    spectrum: ElectronSpectrum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +46,7 @@ class ElectronVolume:
     """
 
     activity: npt.NDArray[np.floating]
-    spectrum: Spectrum | Emission
+    spectrum: ElectronSpectrum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +68,7 @@ class ElectronRectangle:
     normal: Vector
     up: Vector
     half_widths_mm: tuple[float, float]
-    spectrum: Spectrum | Emission
+    spectrum: ElectronSpectrum
     directions: Literal["isotropic", "inward", "parallel"] = "isotropic"
 
 
@@ -86,7 +88,7 @@ class ElectronFaces:
 
     faces: npt.NDArray[np.int64]
     weights: ArrayF8
-    spectrum: Spectrum | Emission
+    spectrum: ElectronSpectrum
     directions: Directions = "isotropic"
 
 
@@ -120,11 +122,6 @@ def exposed_faces(mask: npt.NDArray[np.bool_], grid: Grid) -> tuple[npt.NDArray[
         faces.append(np.stack([voxels, np.full(voxels.size, face)], axis=1))
         areas.append(np.full(voxels.size, area))
     return np.concatenate(faces).astype(np.int64), np.concatenate(areas)
-
-
-def max_energy_kev(spectrum: Spectrum | Emission) -> float:
-    """Return the largest energy that a source emits."""
-    return spectrum.max_kev
 
 
 def compile_beam(source: ElectronSource, grid: Grid) -> ElectronBeam:
@@ -164,6 +161,10 @@ def compile_beam(source: ElectronSource, grid: Grid) -> ElectronBeam:
         ):
             raise InputError("a face is not one of the grid's", allowed="voxels of the grid, faces 0 to 5")
         direction = int(source.directions == "inward")
+    if not isinstance(source.spectrum, Spectrum | EmissionSpectrum):
+        raise InputError(
+            "the spectrum of an electron source is none of electrons", allowed="Spectrum, EmissionSpectrum"
+        )
     energy, half_width, number = _energies(source.spectrum)
     prob, alias = _alias(weights)
     energy_prob, energy_alias = _alias(number)
@@ -206,13 +207,10 @@ def _checked_weights(weights: ArrayF8) -> ArrayF8:
     return weights
 
 
-def _energies(spectrum: Spectrum | Emission) -> tuple[ArrayF8, ArrayF8, ArrayF8]:
-    parts = spectrum.parts if isinstance(spectrum, Emission) else ((1.0, spectrum),)
-    energy = np.concatenate([s.energy_kev for _n, s in parts])
-    half = np.concatenate([np.full(s.energy_kev.size, 0.5 * s.bin_width_kev) for _n, s in parts])
-    number = np.concatenate([n * s.weight for n, s in parts])
+def _energies(spectrum: ElectronSpectrum) -> tuple[ArrayF8, ArrayF8, ArrayF8]:
+    low, width, number = energy_bins(spectrum)
     keep = number > 0
-    return energy[keep], half[keep], number[keep]
+    return (low + 0.5 * width)[keep], 0.5 * width[keep], number[keep]
 
 
 def _plane(source: ElectronRectangle) -> ArrayF8:

@@ -1,9 +1,10 @@
 """Tables of the electron engine for a set of materials, from cross sections and stopping powers.
 
 Everything small is lumped, everything large is a single event ("class II", after Berger 1963; elastic
-scattering after Fernandez-Varea et al., Nucl. Instrum. Methods B 73 (1993) 447): collisions that set free less than ``knock_on_cut_kev``, photons below ``photon_cut_kev`` and small deflections act
-continuously, with the mean loss of the full stopping power, the variance of the lumped losses, and the
-first two transport coefficients of the lumped deflections.
+scattering after Fernandez-Varea et al., Nucl. Instrum. Methods B 73 (1993) 447): collisions that set free
+less than the knock-on cut, photons below the photon cut and small deflections act continuously, with the
+mean loss of the full stopping power, the variance of the lumped losses, and the first two transport
+coefficients of the lumped deflections.
 """
 
 from __future__ import annotations
@@ -231,7 +232,7 @@ def _screening(wanted: ArrayF8, mott: ArrayF8) -> ArrayF8:
         found = (2 * mu * _mott(mott, mu) / (mu + a[:, None]) ** 2 * dmu).sum(axis=1)
         low = np.where(found > wanted, middle, low)
         high = np.where(found > wanted, high, middle)
-    return np.exp(0.5 * (low + high))
+    return np.asarray(np.exp(0.5 * (low + high)))
 
 
 def _elastic(
@@ -259,7 +260,13 @@ def _elastic(
     mu, dmu = _log_nodes(start, one, zero)
     nu, dnu = _log_nodes(start, by_electrons, zero)
     ratio = _mott(mott, mu)
-    first, z2, grown, electron_first, electron_second = zero.copy(), 0.0, zero.copy(), zero.copy(), zero.copy()
+    first, z2, grown, electron_first, electron_second = (
+        zero.copy(),
+        0.0,
+        zero.copy(),
+        zero.copy(),
+        zero.copy(),
+    )
     for z, weight in material.weight_fractions.items():
         mol = weight / atomic_weight(z)
         bare = (z - form_factor(z, x_scale * np.sqrt(mu))) ** 2
