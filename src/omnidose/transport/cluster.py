@@ -179,7 +179,13 @@ def connect(address: str) -> Iterator[Client]:
 
 
 def check_address(address: str) -> None:
-    """Refuse what is no address of a scheduler."""
+    """Refuse what is no address of a scheduler.
+
+    Raises
+    ------
+    InputError
+        With what is allowed.
+    """
     host, colon, port = address.partition("://")[2].rpartition(":")
     if not address.startswith(SCHEMES) or not host or not colon or not port.isdigit():
         raise InputError(

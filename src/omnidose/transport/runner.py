@@ -142,7 +142,7 @@ class LocalRunner:
         if self._problem.voxel_shape is None:
             return None
         if self._threads == 1:
-            return self._voxels[0]
+            return np.asarray(self._voxels[0])
         return np.asarray(self._voxels.sum(axis=0, dtype=np.int64))
 
 
