@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import json
 import os
 import subprocess
@@ -201,6 +202,12 @@ def check_ptx(compute_capability: str) -> Row:
 
 def check(context: Context) -> Iterator[Row]:
     """One source: where Compton scattering stands, the simulator, PTX."""
+    if importlib.util.find_spec("numba.cuda") is None:
+        yield Row(
+            name="the same histories in the CUDA simulator", ours=None, unit="", reference=None, source="",
+            tolerance="", state=State.NOT_RUN, note=f"this numba has no CUDA; {cuda.INSTALL}",
+        )  # fmt: skip
+        return
     answer = child("simulate", simulator=True)
     yield check_place(answer["file"])
     yield from check_simulator(answer)
