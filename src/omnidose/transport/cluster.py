@@ -38,6 +38,8 @@ TASK_S, MAP_TASK_S = 2.0, 8.0
 WAITING = 2
 #: Maps of different workers that are added in one task.
 FAN_IN = 8
+#: Topic of the scheduler's log under which each task says that it begins (``client.get_events``).
+TOPIC = "omnidose"
 #: How long a run waits for a first or a new worker, and for a scheduler.
 PATIENCE_S = 60.0
 CONNECT_S = 10.0
@@ -228,6 +230,8 @@ def run_piece(
     worker = get_worker()
     if found := difference(expected, identity()):
         raise InputError(f"worker {worker.address} has {found}", where="cluster")
+    about = {"key": str(worker.get_current_task()), "n_batches": n_batches, "worker": worker.address}
+    worker.log_event(TOPIC, about)
     runner = LocalRunner(problem, threads=1)
     tick = time.perf_counter()
     sums = runner.run(first_batch, n_batches, per_batch)
