@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omnidose.transport.checks import electrons, gpu, oracle, slabs, sources
+from omnidose.transport.checks import distributions, electrons, gpu, oracle, slabs, sources, statistics
 from omnidose.validation import Claim, Suite
 
 SUITE = Suite(
@@ -34,6 +34,7 @@ SUITE = Suite(
                 "40 seeds: mean reduced chi-square of at least ten independent tallies in [0.85, 1.15], "
                 "each in [0.42, 1.92]"
             ),
+            check=statistics.check,
         ),
         Claim(
             name="estimators",
@@ -78,6 +79,7 @@ SUITE = Suite(
         Claim(
             name="distributions",
             text="Klein-Nishina, S(x) and form-factor distributions and fluorescence yields against tables",
+            check=distributions.check,
         ),
         Claim(name="oracle", text="The plain engine agrees on ten random scenes", check=oracle.check),
         Claim(

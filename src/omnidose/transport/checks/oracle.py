@@ -260,6 +260,7 @@ def compare(number: int, *, histories: float, seed: int = 1) -> Comparison:
         histories=ENGINE_FACTOR * histories,
         seed=seed,
         threads=1,
+        backend="cpu",
     )
     columns = [tally.index(key) for key in plain.keys]
     ours, our_std = tally.energy_kev[columns], tally.std_kev[columns]

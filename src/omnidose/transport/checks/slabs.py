@@ -181,7 +181,9 @@ def check_transmission(histories: float) -> Iterator[Row]:
         detector = _slab("detector", water, thickness_mm + 20, thickness_mm + 30)
         scene = Scene(shapes=(slab, detector), world=VACUUM)
         dense = {"detector": 5.0}  # many scores in a thin detector
-        tally = simulate(scene, _beam(energy_kev), histories=histories, sampling_per_cm=dense, threads=1)
+        tally = simulate(
+            scene, _beam(energy_kev), histories=histories, sampling_per_cm=dense, threads=1, backend="cpu"
+        )
         mfp = attenuation_per_cm(of, energy_kev) * thickness_mm / 10
         yield _row(
             f"narrow beam of {energy_kev:g} keV behind {thickness_mm:g} mm of {of.name} ({mfp:.2f} mfp)",
@@ -200,6 +202,7 @@ def check_transmission(histories: float) -> Iterator[Row]:
             histories=histories,
             sampling_per_cm={"detector": 5.0},
             threads=1,
+            backend="cpu",
         )
         before = attenuation_per_cm(water, energy_kev) + attenuation_per_cm(filling or world, energy_kev) * (
             gap_mm / 10
@@ -238,15 +241,19 @@ def check_layers(histories: float) -> Iterator[Row]:
     water, energy_kev = material("water"), 60.0
     slope = np.array([0.3, -0.2, 1.0])
     source = ParallelSource(
-        centre_mm=(-20.0, 15.0, -1e-3),
+        centre_mm=(-20.0, 15.0, -1.0),  # no corner of the small rectangle lies above z = 0
         direction=(0.3, -0.2, 1.0),
         up=(0, 1, 0),
-        half_widths_mm=(10.0, 10.0),
+        half_widths_mm=(1.0, 1.0),
         spectrum=Spectrum.line(energy_kev),
     )
-    # the rectangle of the beam is perpendicular to it: its photons pass the plane z = 0 at any height
     tally = simulate(
-        Scene(voxels=voxels, world=VACUUM), source, regions=regions, histories=histories, threads=1
+        Scene(voxels=voxels, world=VACUUM),
+        source,
+        regions=regions,
+        histories=histories,
+        threads=1,
+        backend="cpu",
     )
     step_cm = 0.35 * float(np.linalg.norm(slope))
     depth = step_cm * attenuation_per_cm(water, energy_kev) * voxels.density_g_cm3[:, 0, 0].astype(np.float64)
@@ -289,7 +296,9 @@ def check_profile(histories: float) -> Iterator[Row]:
     """Kerma of unscattered photons along 20 cm of water in ten slabs."""
     water, energy_kev = material("water"), 100.0
     shapes = tuple(_slab(f"{k}", water, 20.0 * k, 20.0 * (k + 1)) for k in range(10))
-    tally = simulate(Scene(shapes=shapes, world=VACUUM), _beam(energy_kev), histories=histories, threads=1)
+    tally = simulate(
+        Scene(shapes=shapes, world=VACUUM), _beam(energy_kev), histories=histories, threads=1, backend="cpu"
+    )
     mu = attenuation_per_cm(water, energy_kev)
     for k in (0, 4, 9):
         yield _row(
@@ -306,7 +315,9 @@ def check_foils(histories: float) -> Iterator[Row]:
         foil = _slab("foil", of, 0.0, 10 * thickness_cm, max(200.0, 1e4 * thickness_cm))
         dense = {"foil": min(1 / thickness_cm, 1e4)}  # a score for every photon or nearly so
         scene = Scene(shapes=(foil,), world=VACUUM)
-        tally = simulate(scene, _beam(energy_kev), histories=histories, threads=1, sampling_per_cm=dense)
+        tally = simulate(
+            scene, _beam(energy_kev), histories=histories, threads=1, backend="cpu", sampling_per_cm=dense
+        )
         reference = foil_deposit_kev(of, energy_kev, thickness_cm)
         name = f"{of.name} foil of {FOIL_MFP:g} mfp, {energy_kev:g} keV"
         analog = tally.batch_analog_kev[:, 1]
