@@ -30,7 +30,7 @@ def workers(count: int, *, processes: bool = True) -> Iterator[Client]:
     from distributed import Client, LocalCluster
 
     with (
-        LocalCluster(  # type: ignore[no-untyped-call]
+        LocalCluster(
             n_workers=count,
             threads_per_worker=1,
             processes=processes,
@@ -98,7 +98,7 @@ def spoil_version(client: Client, version: str) -> str:
 
         omnidose.__version__ = version
 
-    worker = min(client.nthreads())  # type: ignore[no-untyped-call]
+    worker = min(client.nthreads())
     client.run(set_version, version, workers=[worker])
     return str(worker)
 

@@ -17,7 +17,7 @@ WATER = Material(name="water", weight_fractions={1: 0.111898, 8: 0.888102}, dens
 def small_cube() -> tuple[Scene, ParallelSource, list[Region]]:
     """Return a water cube of 20 cm in voxels of 1 cm, a 60 keV beam of 4 cm^2 on its middle, and regions.
 
-    ``all`` and ``half`` are large; ``corner`` is one voxel far from the beam.
+    ``all`` and ``half`` are large; ``corner`` is 125 voxels far from the beam.
     """
     shape = (20, 20, 20)
     voxels = VoxelGrid(
@@ -36,6 +36,6 @@ def small_cube() -> tuple[Scene, ParallelSource, list[Region]]:
     regions = [
         Region(key="all", voxels=np.arange(8000)),
         Region(key="half", voxels=np.arange(4000)),
-        Region(key="corner", voxels=np.array([0])),
+        Region(key="corner", voxels=np.arange(8000).reshape(shape)[:5, :5, :5].ravel()),
     ]
     return Scene(voxels=voxels), beam, regions

@@ -213,7 +213,7 @@ def _engine_rows(context: Context) -> Iterator[Row]:
     )
     if not context.full:
         return
-    target_rel, runs = 0.03, 40
+    target_rel, runs = 0.01, 30
     tallies = [
         simulate(scene, source, regions=regions, precision={"corner": target_rel}, seed=s, backend="cpu")
         for s in range(1, runs + 1)
