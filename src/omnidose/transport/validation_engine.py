@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from omnidose.transport.checks import distributions, electrons, gpu, oracle, slabs, sources, statistics
+from omnidose.transport.checks import (
+    bad_input,
+    cluster,
+    distributions,
+    electrons,
+    gpu,
+    oracle,
+    precision,
+    slabs,
+    sources,
+    statistics,
+)
 from omnidose.validation import Claim, Suite
 
 SUITE = Suite(
@@ -63,10 +74,12 @@ SUITE = Suite(
         Claim(
             name="cluster",
             text="Dask: bit-identical for 1, 2 or 20 workers; a lost worker costs its batch and no more",
+            check=cluster.check,
         ),
         Claim(
             name="precision",
             text="precision= by organ group: no early stop on a lucky estimate, a cap, a message",
+            check=precision.check,
         ),
         Claim(name="sources", text="Every source and shape against a closed form", check=sources.check),
         Claim(
@@ -85,6 +98,7 @@ SUITE = Suite(
         Claim(
             name="bad-input",
             text="Bad input is refused in one sentence before any time is spent",
+            check=bad_input.check,
         ),
     ),
 )

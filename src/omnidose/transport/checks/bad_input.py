@@ -53,7 +53,7 @@ def with_voxels(**changed: Any) -> Scene:
 
 
 def _one_voxel(value: float, kind: type = np.float32, others: float = 1.0) -> Any:
-    array = np.full((20, 20, 20), others, dtype=kind)
+    array: np.ndarray[Any, Any] = np.full((20, 20, 20), others, dtype=kind)
     array[3, 4, 5] = value
     return array
 
@@ -164,7 +164,7 @@ def bad_requests() -> dict[str, tuple[Callable[[], object], type[OmnidoseError],
             source(lambda: beam(spectrum=Spectrum.line(0.5))), InputError, "cannot be simulated",
         ),
         "an energy that is NaN": (
-            source(lambda: beam(spectrum=Spectrum.line(nan))), OmnidoseError, "",
+            source(lambda: beam(spectrum=Spectrum.line(nan))), OmnidoseError, "energy_kev",
         ),
         "a sampling density that is NaN": (request(sampling_per_cm={"all": nan}), InputError, "per_cm"),
         "a negative seed": (request(seed=-1), InputError, "seed -1"),
