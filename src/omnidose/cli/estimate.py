@@ -109,6 +109,15 @@ def estimate(
         typer.Option(metavar="N", help="Number of photons instead, e.g. 2e7.", rich_help_panel=_RUN),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Same seed, same result.", rich_help_panel=_RUN)] = 1,
+    cluster: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Photons on the workers of a Dask scheduler, e.g. tcp://scheduler:8786.",
+            rich_help_panel=_RUN,
+            show_default=False,
+        ),
+    ] = "",
     out: Annotated[
         Path | None,
         typer.Option(
@@ -136,6 +145,7 @@ def estimate(
         precision=precision,
         histories=histories,
         seed=seed,
+        cluster=cluster,
         absent=frozenset(k.strip() for k in absent.split(",") if k.strip()),
         segmenter=segmenter,
         contrast=chosen(contrast, Contrasts, "--contrast"),

@@ -38,6 +38,9 @@ class EstimateOptions:
     segmenter
         Who finds the organs that no mask gives: our own ``built-in``, or an entry point of the group
         ``omnidose.segmenters`` such as ``totalsegmentator`` (an extra to install).
+    cluster
+        Address of a Dask scheduler whose workers follow the photons (``tcp://HOST:PORT`` or ``tls://…``);
+        empty: this machine. Nothing is connected unless it is given.
     completion
         Continue the body beyond the images with a phantom.
     contrast
@@ -55,6 +58,7 @@ class EstimateOptions:
     precision: float | None = None
     histories: float | None = None
     seed: int = 1
+    cluster: str = ""
     absent: frozenset[str] = frozenset()
     completion: bool = True
     segmenter: str = BUILT_IN
@@ -78,6 +82,10 @@ class EstimateOptions:
             )
         chosen(self.contrast, Contrasts, "--contrast")
         check_segmenter(self.segmenter)
+        if self.cluster:
+            from omnidose.transport.cluster import check_address
+
+            check_address(self.cluster)
         if not 0 <= self.seed < 2**63:
             raise InputError(f"seed {self.seed}", where="--seed", allowed="0 to 2^63 - 1")
         if self.masks is not None and not self.masks.exists():

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +81,24 @@ def run(
     CancelledError
         If the user stopped it (Ctrl-C); nothing has been written then.
     """
-    tell = progress or (lambda _stage, _share, _text: None)
+    with _workers(plan.options.cluster) as cluster:
+        return _run(plan, progress or (lambda _stage, _share, _text: None), simulate, cluster)
+
+
+@contextmanager
+def _workers(address: str) -> Iterator[Any]:
+    """Yield the client of the cluster that the user named, checked before any time is spent; else None."""
+    if not address:
+        yield None
+        return
+    from omnidose.transport.cluster import check_workers, connect
+
+    with connect(address) as client:
+        check_workers(client)
+        yield client
+
+
+def _run(plan: Plan, tell: StageProgress, simulate: Callable[..., Any] | None, cluster: Any) -> ExamResult:
     bodies: dict[str, PatientBody] = {}
     results: list[ExposureResult] = []
     plain: dict[int, OrganDoses] = {}
@@ -97,10 +115,10 @@ def run(
                 if key not in bodies:
                     bodies[key] = body_of(item.series, plan.person, plan.options, progress=tell)
                 body = bodies[key]
-                result = _estimate(item, body.body, plan, stage, tell, simulate)
+                result = _estimate(item, body.body, plan, stage, tell, simulate, cluster)
                 if body.without_contrast is not None:
                     stage = f"{stage}, without contrast medium"
-                    other = _estimate(item, body.without_contrast, plan, stage, tell, simulate)
+                    other = _estimate(item, body.without_contrast, plan, stage, tell, simulate, cluster)
                     plain[len(results) + 1] = other.organ_doses
             except CancelledError:
                 raise
@@ -149,6 +167,7 @@ def _estimate(
     stage: str,
     tell: StageProgress,
     simulate: Callable[..., Any] | None,
+    cluster: Any,
 ) -> ExposureResult:
     options = plan.options
     return item.modality.estimate(
@@ -159,6 +178,7 @@ def _estimate(
         precision=options.precision,
         seed=options.seed,
         progress=lambda share, text: tell(stage, share, text),
+        cluster=cluster,
     )
 
 

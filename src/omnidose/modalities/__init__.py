@@ -126,8 +126,12 @@ class Modality(Protocol):
         precision: float | None = None,
         seed: int = 1,
         progress: Progress | None = None,
+        cluster: Any = None,
     ) -> ExposureResult:
-        """Return organ doses, dose map and named quantities of one exposure."""
+        """Return organ doses, dose map and named quantities of one exposure.
+
+        ``cluster`` goes to the engine as it is: a ``distributed.Client``, or None for this machine.
+        """
         ...
 
     def synthetic(self, exposure: Any, body: BodyModel, folder: Path) -> Sequence[Path]:

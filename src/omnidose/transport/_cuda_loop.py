@@ -8,12 +8,12 @@ import numpy as np
 from numba import cuda
 
 from omnidose.transport import _cuda_target
+from omnidose.transport.cuda import COUNTS_PER_KEV
 
 i64 = np.int64
 u64 = np.uint64
-f32 = np.float32
 f64 = np.float64
-_COUNTS = np.float64(_cuda_target.COUNTS_PER_KEV)
+_COUNTS = np.float64(COUNTS_PER_KEV)
 _HALF = np.float64(0.5)
 _ONE = np.float64(1.0)
 _ZERO = np.float64(0.0)
@@ -22,7 +22,7 @@ _ZERO = np.float64(0.0)
 follow = importlib.import_module("omnidose.transport.kernels_cuda.history").follow
 
 
-@cuda.jit(fastmath=True, cache=False)
+@_cuda_target.kernel
 def run_batches(  # type: ignore[no-untyped-def]
     first_batch, per_batch, begin, end, seed, beam, geo, phys, energies, primaries, balance, voxels
 ):

@@ -26,8 +26,8 @@ class Geometry(NamedTuple):
     cell_shape_first, cell_shape_list
         Shapes that a point of cell c may belong to, the winning one first.
     majorant
-        [n_energy, n_class] 1/cm; bin i bounds the cross section between energies i and i+1. One flight has one
-        energy: its row stays in the nearest cache.
+        [n_energy, n_class] 1/cm; bin i bounds the cross section between energies i and i+1. One
+        flight has one energy: its row stays in the nearest cache.
     voxel_lower, inv_voxel
         [3] lower corner of the voxel grid and inverse voxel size.
     n_voxel
@@ -37,8 +37,8 @@ class Geometry(NamedTuple):
     kind_step, kind_material
         [n_kind] g/cm3 for one step of the density code, and material.
     kind_first, kind_region, kind_weight
-        Regions that score in a voxel of kind k are ``kind_region[kind_first[k]:kind_first[k + 1]]``, each with a
-        column of ``weights`` or -1 (whole voxels).
+        Regions that score in a voxel of kind k are ``kind_region[kind_first[k]:kind_first[k + 1]]``,
+        each with a column of ``weights`` or -1 (whole voxels).
     weights
         [n_voxels or 1, n_weight] mass share.
     region_response

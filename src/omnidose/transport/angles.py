@@ -20,7 +20,7 @@ F8 = npt.NDArray[np.float64]
 MEC2_KEV = 510.99895
 #: Fine energy steps (at most 0.25 %) for each step of the angle tables.
 STRIDE = 16
-#: Quantiles per energy. They are equidistant in the square root of the probability, so that the first has 1/N^2.
+#: Quantiles per energy, equidistant in the square root of the probability: the first has 1/N^2 of it.
 N_QUANTILES = 128
 #: Points of sin(theta/2) at which the Compton density is integrated.
 N_COMPTON = 1024
@@ -33,10 +33,11 @@ class AngleTables:
     Attributes
     ----------
     compton
-        float32 [n_material, n_coarse, N_QUANTILES + 1]: t below which lies the share ``(q / N_QUANTILES)^2``.
+        float32 [n_material, n_coarse, N_QUANTILES + 1]: t below which lies the share
+        ``(q / N_QUANTILES)^2``.
     rayleigh
-        float32 [n_material, n_coarse, N_QUANTILES + 1]: t *above* which lies the share ``(q / N_QUANTILES)^2``;
-        the tail of the form factor is long.
+        float32 [n_material, n_coarse, N_QUANTILES + 1]: t *above* which lies the share
+        ``(q / N_QUANTILES)^2``; the tail of the form factor is long.
     """
 
     compton: F4
@@ -47,8 +48,8 @@ class AngleTables:
 def compton_density(t, k, s):  # type: ignore[no-untyped-def]
     """Return the Compton cross section per unit of t = 1 - cos(theta), not normalised.
 
-    Klein-Nishina for a photon of ``k`` electron masses, times the incoherent scattering function ``s`` at this
-    momentum transfer.
+    Klein-Nishina for a photon of ``k`` electron masses, times the incoherent scattering function ``s`` at
+    this momentum transfer.
     """
     ratio = 1.0 / (1.0 + k * t)  # E'/E
     return ratio * ratio * (ratio + 1.0 / ratio - t * (2.0 - t)) * s

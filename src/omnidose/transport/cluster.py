@@ -34,10 +34,12 @@ SCHEMES = ("tcp://", "tls://")
 #: A task is worth so many seconds: the scheduler needs about a millisecond for it, and a lost worker loses
 #: it. A task that brings a dose map should last longer, for the map is added up after it.
 TASK_S, MAP_TASK_S = 2.0, 8.0
-#: Tasks that wait at each worker, so that none idles.
+#: Tasks for each thread of the workers: one that runs, and one that waits so that none idles.
 WAITING = 2
 #: Maps of different workers that are added in one task.
 FAN_IN = 8
+#: Topic of the scheduler's log under which each task says that it begins (``client.get_events``).
+TOPIC = "omnidose"
 #: How long a run waits for a first or a new worker, and for a scheduler.
 PATIENCE_S = 60.0
 CONNECT_S = 10.0
@@ -179,7 +181,13 @@ def connect(address: str) -> Iterator[Client]:
 
 
 def check_address(address: str) -> None:
-    """Refuse what is no address of a scheduler."""
+    """Refuse what is no address of a scheduler.
+
+    Raises
+    ------
+    InputError
+        With what is allowed.
+    """
     host, colon, port = address.partition("://")[2].rpartition(":")
     if not address.startswith(SCHEMES) or not host or not colon or not port.isdigit():
         raise InputError(
@@ -196,7 +204,7 @@ class Piece:
     Attributes
     ----------
     seconds_s
-        Time that the batches took on all threads of the worker.
+        Time that the batches took.
     voxel_counts
         Sums of the dose map over these batches, or None.
     """
@@ -210,7 +218,7 @@ class Piece:
 def run_piece(
     problem: Problem, first_batch: int, n_batches: int, per_batch: int, expected: dict[str, str]
 ) -> Piece:
-    """Run some batches on a worker, on as many threads as the worker has (runs there, as a task).
+    """Run some batches on one thread of a worker (runs there, as a task).
 
     Raises
     ------
@@ -222,12 +230,15 @@ def run_piece(
     worker = get_worker()
     if found := difference(expected, identity()):
         raise InputError(f"worker {worker.address} has {found}", where="cluster")
-    runner = LocalRunner(problem, threads=worker.state.nthreads)
+    about = {"key": str(worker.get_current_task()), "n_batches": n_batches, "worker": worker.address}
+    worker.log_event(TOPIC, about)
+    runner = LocalRunner(problem, threads=1)
+    tick = time.perf_counter()
     sums = runner.run(first_batch, n_batches, per_batch)
     return Piece(
         sums=sums,
         worker=worker.address,
-        seconds_s=runner.busy_s,
+        seconds_s=time.perf_counter() - tick,
         voxel_counts=runner.voxel_counts(),
     )
 
@@ -314,9 +325,8 @@ class ClusterRunner:
         begin, end, done = first_batch, first_batch + n_batches, 0
         try:
             while done < n_batches:
-                workers = max(1, len(self._workers()))
-                while begin < end and len(waiting) < WAITING * workers:
-                    size = self._size(end - begin, workers)
+                while begin < end and len(waiting) < WAITING * self.width:
+                    size = self._size(end - begin)
                     whole, part = self._submit(begin, size, per_batch)
                     waiting[begin] = (whole, part)
                     part.add_done_callback(lambda _f, key=begin: ended.put(key))
@@ -336,15 +346,10 @@ class ClusterRunner:
                 self._client.cancel([f for pair in waiting.values() for f in pair])
         return join([pieces[key] for key in sorted(pieces)])
 
-    def _size(self, left: int, workers: int) -> int:
-        """Return the batches of the next task: about ``task_s`` long, shorter at the end, in whole rounds.
-
-        Before anything was measured each thread gets one batch.
-        """
-        threads = max(1, round(self.width / workers))
-        wanted = self._task_s / self._batch_s if self._batch_s > 0 else threads
-        wanted = min(wanted, left / (WAITING * workers))
-        return min(left, max(1, math.ceil(wanted / threads)) * threads)
+    def _size(self, left: int) -> int:
+        """Return the batches of the next task: ``task_s`` long, shorter at the end; at first it is 1."""
+        wanted = self._task_s / self._batch_s if self._batch_s > 0 else 1
+        return max(1, min(left, math.floor(min(wanted, left / (WAITING * self.width)))))
 
     def _submit(self, begin: int, size: int, per_batch: int) -> tuple[Future, Future]:
         """Return the futures of a task and of what of it comes back to the client."""

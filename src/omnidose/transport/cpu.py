@@ -1,15 +1,13 @@
-"""The loops around the kernels on the CPU: batches of histories on threads, and passes over voxels."""
+"""The loops around the kernels on the CPU: batches of histories, and passes over voxels."""
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from omnidose.transport._records import Sums
-from omnidose.transport.kernels._target import jit, parallel_jit
+from omnidose.transport.kernels._target import jit, loop_jit
 from omnidose.transport.kernels.history import REALS, STACK, STACK_COLUMNS, SUMS, WHOLES, begin, step
-
 
 #: Histories that one thread has under way: while a voxel of one comes from memory, the others go on.
 UNDER_WAY = 16
@@ -17,22 +15,22 @@ UNDER_WAY = 16
 CACHED_VOXELS = 250_000
 
 
-@parallel_jit
+@loop_jit
 def run_batches(  # type: ignore[no-untyped-def]
     first_batch, n_batches, per_batch, seed, method, beam, geo, phys, energies, primaries, balance, voxels
 ):
-    """Run batches ``first_batch …``; every history has a number, so any split gives the same bits.
+    """Run batches ``first_batch …`` on this thread; histories have numbers: any split gives the same bits.
 
     ``energies``, ``primaries`` [n_batches, n_region] and ``balance`` [n_batches, 6] belong to one
-    batch each; ``voxels`` [n_threads, n_voxels] are integers, so their sum has no order.
+    batch each; ``voxels`` [n_voxels] are integers, so that sums over threads have no order.
     """
-    for b in numba.prange(n_batches):
-        reals = np.empty((UNDER_WAY, REALS), dtype=np.float32)
-        wholes = np.zeros((UNDER_WAY, WHOLES), dtype=np.int64)
-        sums = np.empty((UNDER_WAY, SUMS), dtype=np.float64)
-        stack = np.empty((UNDER_WAY, STACK, STACK_COLUMNS), dtype=np.float32)
-        slots = np.empty(UNDER_WAY, dtype=np.int64)
-        tally = Sums(energies[b], primaries[b], balance[b], voxels[numba.get_thread_id()])
+    slots = np.empty(UNDER_WAY, dtype=np.int64)
+    reals = np.empty((UNDER_WAY, REALS), dtype=np.float32)
+    wholes = np.zeros((UNDER_WAY, WHOLES), dtype=np.int64)
+    sums = np.empty((UNDER_WAY, SUMS), dtype=np.float64)
+    stack = np.empty((UNDER_WAY, STACK, STACK_COLUMNS), dtype=np.float32)
+    for b in range(n_batches):
+        tally = Sums(energies[b], primaries[b], balance[b], voxels)
         start = np.int64(first_batch + b) * np.int64(per_batch)
         _run_batch(start, per_batch, seed, method, beam, geo, phys, tally, reals, wholes, sums, stack, slots)
 
@@ -46,7 +44,7 @@ def _run_batch(  # type: ignore[no-untyped-def]
     n_slots = min(UNDER_WAY if pause else 1, n)
     for k in range(n_slots):
         slots[k] = k
-        begin(np.uint64(start + k), seed, beam, phys, reals[k], wholes[k], sums[k], stack[k])
+        begin(np.uint64(start + k), seed, beam, reals[k], wholes[k], sums[k], stack[k])
     begun = n_slots
     while n_slots > 0:
         turn = 0
@@ -55,7 +53,7 @@ def _run_batch(  # type: ignore[no-untyped-def]
             if step(pause, seed, method, geo, phys, tally, reals[k], wholes[k], sums[k], stack[k]):
                 turn += 1
             elif begun < n:
-                begin(np.uint64(start + begun), seed, beam, phys, reals[k], wholes[k], sums[k], stack[k])
+                begin(np.uint64(start + begun), seed, beam, reals[k], wholes[k], sums[k], stack[k])
                 begun += 1
             else:  # no more to begin
                 n_slots -= 1

@@ -6,22 +6,22 @@ The kernel modules import each other and ``_target`` by relative names. Here the
 
 from __future__ import annotations
 
-import hashlib
 import importlib
+import importlib.util
 import sys
 import time
+import warnings
+from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from omnidose.data import user_cache_dir
 from omnidose.errors import DependencyError, RangeError
 from omnidose.transport import kernels
 from omnidose.transport.problem import Problem
-from omnidose.transport.runner import ArrayI8, BatchSums
+from omnidose.transport.runner import ArrayI8, BatchSums, join
 
 ALIAS = "omnidose.transport.kernels_cuda"
 INSTALL = "install it with: pip install omnidose[cuda]"
@@ -33,6 +33,10 @@ HISTORIES_PER_THREAD = 4
 #: A launch should take about so long: progress, interrupts, and systems that end long launches.
 LAUNCH_S = 1.0
 FIRST_LAUNCH = 1 << 18
+#: Batches in a launch: few would let many threads add to the same sums, many take memory.
+LEAST_ROWS, MOST_ROWS = 64, 4096
+#: Counts per keV in the sums of regions. A float32 times a power of two is exact.
+COUNTS_PER_KEV = 2.0**30
 #: Room left on the card for local memory of threads, code and other programs.
 RESERVE_BYTES = 512 << 20
 GB = 1e9
@@ -41,21 +45,31 @@ GB = 1e9
 @cache
 def missing() -> str:
     """Return why no GPU can be used, in words; empty if one can."""
-    try:
-        from numba import config, cuda
-    except ImportError:
-        return f"numba.cuda is not installed; {INSTALL}"
+    from numba import config
+
     if config.ENABLE_CUDASIM:
         return "the CUDA simulator is switched on"
+    if importlib.util.find_spec("numba_cuda") is None:  # before anything is imported that takes time
+        return f"numba-cuda is not installed; {INSTALL}"
+    from numba import cuda
+
     if not cuda.is_available():
-        return "no NVIDIA GPU with a working driver"
+        return "there is no NVIDIA GPU with a working driver"
+    return missing_compiler()
+
+
+def missing_compiler() -> str:
+    """Return what the compiler for CUDA lacks, in words; empty if it is complete. Needs no GPU."""
+    from numba import cuda
+
+    if getattr(cuda, "implementation", "") != "NVIDIA":  # numba's own cuda is no longer developed
+        return f"numba-cuda is not installed; {INSTALL}"
     try:
         from numba.cuda.cudadrv import nvvm
 
-        compiler = bool(nvvm.is_available())
-    except (ImportError, OSError):
-        compiler = False
-    return "" if compiler else f"the CUDA compiler is not installed; {INSTALL}"
+        return "" if nvvm.is_available() else f"the compiler NVVM is not installed; {INSTALL}"
+    except (ImportError, OSError) as error:
+        return f"the compiler NVVM cannot be loaded ({error}); {INSTALL}"
 
 
 def available() -> bool:
@@ -76,32 +90,12 @@ def load_kernel() -> Any:
     return importlib.import_module("omnidose.transport._cuda_loop").run_batches
 
 
-def cache_folder() -> Path | None:
-    """Return the folder for compiled code, named after all that goes into it; None if it cannot be written.
-
-    The compiler's own key knows the outer function only, not the functions that it calls.
-    """
-    import numba
-    from numba import cuda
-
-    digest = hashlib.sha256(f"{numba.__version__} {cuda.__file__}".encode())
-    folder = Path(__file__).parent
-    for path in sorted([*Path(kernels.__path__[0]).glob("*.py"), *folder.glob("_*.py")]):
-        digest.update(path.read_bytes())
-    where = user_cache_dir() / "kernels" / f"cuda-{digest.hexdigest()[:12]}"
-    try:
-        where.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return None
-    return where
-
-
-def bytes_needed(problem: Problem, n_batches: int) -> int:
+def bytes_needed(problem: Problem) -> int:
     """Return the memory on the card that a problem takes, with what is kept free (bytes)."""
     records = (problem.geometry, problem.beam, problem.physics)
     arrays = sum(a.nbytes for record in records for a in record if isinstance(a, np.ndarray))
     cells = int(np.prod(problem.voxel_shape)) if problem.voxel_shape is not None else 0
-    return arrays + 8 * cells + 8 * n_batches * (2 * len(problem.keys) + 6) + RESERVE_BYTES
+    return arrays + 8 * cells + 8 * MOST_ROWS * (2 * len(problem.keys) + 6) + RESERVE_BYTES
 
 
 def free_bytes() -> float:
@@ -118,19 +112,19 @@ def multiprocessors() -> int:
     return 1 if config.ENABLE_CUDASIM else int(cuda.get_current_device().MULTIPROCESSOR_COUNT)
 
 
+def device_name() -> str:
+    """Return the name of the current GPU."""
+    from numba import cuda
+
+    name = cuda.get_current_device().name
+    return name.decode() if isinstance(name, bytes) else str(name)
+
+
 def upload(record: Any) -> Any:
     """Return a record with its arrays on the card."""
     from numba import cuda
 
     return type(record)(*(cuda.to_device(a) if isinstance(a, np.ndarray) else a for a in record))
-
-
-class _Sums(NamedTuple):
-    """Exact sums of a run, as Python integers."""
-
-    energies: Any
-    primaries: Any
-    balance: Any
 
 
 class CudaRunner:
@@ -152,9 +146,10 @@ class CudaRunner:
     def __init__(self, problem: Problem) -> None:
         from numba import config, cuda
 
-        if missing() and not config.ENABLE_CUDASIM:
-            raise DependencyError(f"no histories can run on a GPU here: {missing()}", todo="use backend='cpu'")
-        need, free = bytes_needed(problem, self.width), free_bytes()
+        reason = "" if config.ENABLE_CUDASIM else missing()
+        if reason:
+            raise DependencyError(f"nothing can run on a GPU here: {reason}", todo="use backend='cpu'")
+        need, free = bytes_needed(problem), free_bytes()
         if need > free:
             raise RangeError(
                 f"the problem needs {need / GB:.2f} GB on the GPU, {free / GB:.2f} GB are free",
@@ -170,40 +165,57 @@ class CudaRunner:
 
     @property
     def width(self) -> int:
-        """Number of batches that run side by side: enough to fill the card at 20 000 histories each."""
-        return 64
+        """Number of batches that run side by side at least."""
+        return LEAST_ROWS
 
     def run(self, first_batch: int, n_batches: int, per_batch: int) -> BatchSums:
         """Run some batches, in launches of about a second."""
-        from omnidose.transport._cuda_target import COUNTS_PER_KEV
+        return self.run_telling(first_batch, n_batches, per_batch, lambda _done: None)
 
+    def run_telling(
+        self, first_batch: int, n_batches: int, per_batch: int, tell: Callable[[int], None]
+    ) -> BatchSums:
+        """Run some batches; ``tell`` is called after every launch with the number of batches done."""
+        done, parts = 0, []
+        while done < n_batches:
+            rows = min(max(self._launch // per_batch, LEAST_ROWS), MOST_ROWS, n_batches - done)
+            parts.append(self._run_rows(first_batch + done, rows, per_batch, tell, done))
+            done += rows
+        return join(parts)
+
+    def _run_rows(
+        self, first_batch: int, rows: int, per_batch: int, tell: Callable[[int], None], done: int
+    ) -> BatchSums:
+        """Run batches side by side, in as many launches as they need."""
         n = len(self._problem.keys)
-        total = _Sums(*(np.zeros((n_batches, m), dtype=object) for m in (n, n, 6)))
+        # Python's integers: the sums of all launches are exact and never overflow
+        total = [np.zeros((rows, m), dtype=object) for m in (n, n, 6)]
         begin, bound = 0, self._histories_without_overflow()
         while begin < per_batch:
-            step = max(1, min(self._launch // n_batches, bound, per_batch - begin))
+            step = max(1, min(self._launch // rows, bound, per_batch - begin))
             tick = time.perf_counter()
-            sums = self._run_launch(first_batch, n_batches, per_batch, begin, begin + step)
-            seconds = max(time.perf_counter() - tick, 1e-4)
+            sums = self._run_launch(first_batch, rows, per_batch, begin, begin + step)
+            rate = step * rows / max(time.perf_counter() - tick, 1e-4)
+            # the first launch may have compiled: never below it, and no leaps above
+            self._launch = int(min(max(FIRST_LAUNCH, rate * LAUNCH_S), 8 * self._launch))
             for whole, part in zip(total, sums, strict=True):
                 whole += part.astype(object)
             begin += step
-            # the first launch may have compiled: never shrink below it, and grow gently
-            rate = step * n_batches / seconds
-            self._launch = int(min(max(FIRST_LAUNCH, rate * LAUNCH_S), 8 * self._launch))
-        per_kev = COUNTS_PER_KEV * per_batch
-        balance = total.balance.astype(np.float64) / per_batch
+            tell(done + rows * begin // per_batch)
+        energies, primaries, balance = (t.astype(np.float64) / per_batch for t in total)
         balance[:, :4] /= COUNTS_PER_KEV
         return BatchSums(
-            energies_kev=total.energies.astype(np.float64) / per_kev,
-            primaries_kev=total.primaries.astype(np.float64) / per_kev,
+            energies_kev=energies / COUNTS_PER_KEV,
+            primaries_kev=primaries / COUNTS_PER_KEV,
             balance=balance,
         )
 
     def _histories_without_overflow(self) -> int:
-        """Return the histories of one batch in a launch that cannot overflow its sums, with room of 64."""
-        from omnidose.transport._cuda_target import COUNTS_PER_KEV
+        """Return the histories of one batch in a launch that cannot overflow its sums.
 
+        A region takes up a photon's energy at most, on average; a medium may take up several times more
+        than the voxels do. Room of 64.
+        """
         physics = self._problem.physics
         max_kev = float(np.exp(physics.ln_energy_0 + (physics.n_energy - 1) / physics.inv_d_ln_energy))
         return max(1, int(2.0**63 / COUNTS_PER_KEV / max_kev / 64))
@@ -219,16 +231,19 @@ class CudaRunner:
         wanted = -(-(end - begin) * n_batches // HISTORIES_PER_THREAD)
         blocks = min(-(-max(wanted, n_batches) // BLOCK), self._multiprocessors * BLOCKS_PER_MULTIPROCESSOR)
         blocks = max(blocks, -(-n_batches // BLOCK))
-        self._kernel[blocks, BLOCK](
-            np.int64(first_batch),
-            np.int64(per_batch),
-            np.int64(begin),
-            np.int64(end),
-            np.uint64(self._problem.seed),
-            *self._records,
-            *sums,
-            self._voxels,
-        )
+        with warnings.catch_warnings():
+            # a small run leaves most of the card idle; numba would tell the user how to launch kernels
+            warnings.filterwarnings("ignore", "Grid size")
+            self._kernel[blocks, BLOCK](
+                np.int64(first_batch),
+                np.int64(per_batch),
+                np.int64(begin),
+                np.int64(end),
+                np.uint64(self._problem.seed),
+                *self._records,
+                *sums,
+                self._voxels,
+            )
         energies, primaries, balance = (s.copy_to_host() for s in sums)
         return energies, primaries, balance
 

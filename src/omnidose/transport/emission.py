@@ -150,6 +150,11 @@ class Positrons:
         return self.per_decay
 
     @property
+    def mean_kev(self) -> float:
+        """Energy of each photon."""
+        return ANNIHILATION_KEV
+
+    @property
     def max_kev(self) -> float:
         """Energy of each photon."""
         return ANNIHILATION_KEV

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import collections
 import os
-import threading
-import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -17,9 +17,6 @@ from omnidose.transport.tally import Tally
 
 ArrayF8 = npt.NDArray[np.float64]
 ArrayI8 = npt.NDArray[np.int64]
-
-#: numba's plainest threading layer ends the process when two Python threads enter a parallel loop at once.
-_PARALLEL_LOOP = threading.Lock()
 
 #: Stored value of one count in the voxel map: keV/(g/cm3) per count.
 VOXEL_COUNT = 2.0**-20
@@ -67,19 +64,15 @@ class TellingRunner(Runner, Protocol):
 
 
 class LocalRunner:
-    """Threads of this process."""
+    """Threads of this process: one batch after the other on each."""
 
     def __init__(self, problem: Problem, threads: int | None = None) -> None:
-        import numba
-
         from omnidose.transport import cpu
 
         self._problem = problem
         self._run = cpu.run_batches
-        #: Time spent with photons, without waiting for another thread's parallel loop.
-        self.busy_s = 0.0
         wanted = threads or int(os.environ.get("NUMBA_NUM_THREADS", "0")) or os.cpu_count() or 1
-        self._threads: int = max(1, min(wanted, numba.config.NUMBA_NUM_THREADS))
+        self._threads: int = max(1, wanted)
         cells = int(np.prod(problem.voxel_shape)) if problem.voxel_shape is not None else 0
         self._voxels = np.zeros((self._threads, cells), dtype=np.int64)
 
@@ -90,40 +83,67 @@ class LocalRunner:
 
     def run(self, first_batch: int, n_batches: int, per_batch: int) -> BatchSums:
         """Run some batches."""
-        import numba
-
-        problem = self._problem
-        energies = np.zeros((n_batches, len(problem.keys)))
-        primaries = np.zeros((n_batches, len(problem.keys)))
+        energies = np.zeros((n_batches, len(self._problem.keys)))
+        primaries = np.zeros((n_batches, len(self._problem.keys)))
         balance = np.zeros((n_batches, 6))
-        with _PARALLEL_LOOP:
-            tick = time.perf_counter()
-            numba.set_num_threads(self._threads)  # of the calling thread
-            self._run(
-                first_batch,
-                n_batches,
-                per_batch,
-                np.uint64(problem.seed),
-                problem.method,
-                problem.beam,
-                problem.geometry,
-                problem.physics,
-                energies,
-                primaries,
-                balance,
-                self._voxels,
-            )
-            self.busy_s += time.perf_counter() - tick
+        numbers = iter(range(n_batches))
+
+        def work(thread: int) -> None:
+            for b in numbers:  # shared: next() of an iterator over a range is atomic
+                self._run_batch(
+                    first_batch + b, per_batch, energies[b : b + 1], primaries[b : b + 1], balance[b : b + 1],
+                    self._voxels[thread],
+                )  # fmt: skip
+
+        count = min(self._threads, n_batches)
+        if count == 1:
+            work(0)
+        else:
+            with ThreadPoolExecutor(count) as pool:
+                futures = [pool.submit(work, thread) for thread in range(count)]
+                try:
+                    for future in futures:
+                        future.result()
+                except BaseException:
+                    collections.deque(numbers, maxlen=0)  # nothing is left for the others to begin
+                    raise
         return BatchSums(
             energies_kev=energies / per_batch,
             primaries_kev=primaries / per_batch,
             balance=balance / per_batch,
         )
 
+    def _run_batch(
+        self,
+        batch: int,
+        per_batch: int,
+        energies: ArrayF8,
+        primaries: ArrayF8,
+        balance: ArrayF8,
+        voxels: ArrayI8,
+    ) -> None:
+        problem = self._problem
+        self._run(
+            batch,
+            1,
+            per_batch,
+            np.uint64(problem.seed),
+            problem.method,
+            problem.beam,
+            problem.geometry,
+            problem.physics,
+            energies,
+            primaries,
+            balance,
+            voxels,
+        )
+
     def voxel_counts(self) -> ArrayI8 | None:
         """Return the sums over all threads (integers: the order does not matter)."""
         if self._problem.voxel_shape is None:
             return None
+        if self._threads == 1:
+            return np.asarray(self._voxels[0])
         return np.asarray(self._voxels.sum(axis=0, dtype=np.int64))
 
 

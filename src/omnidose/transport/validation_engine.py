@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+from omnidose.transport.checks import (
+    bad_input,
+    cluster,
+    distributions,
+    electrons,
+    gpu,
+    oracle,
+    precision,
+    slabs,
+    sources,
+    statistics,
+)
 from omnidose.validation import Claim, Suite
 
 SUITE = Suite(
@@ -33,6 +45,7 @@ SUITE = Suite(
                 "40 seeds: mean reduced chi-square of at least ten independent tallies in [0.85, 1.15], "
                 "each in [0.42, 1.92]"
             ),
+            check=statistics.check,
         ),
         Claim(
             name="estimators",
@@ -56,27 +69,36 @@ SUITE = Suite(
                 "On a GPU: at least 0.3e9 histories/s on the chest, organs as on the CPU "
                 "(pooled chi-square, none beyond 4 sigma)"
             ),
+            check=gpu.check,
         ),
         Claim(
             name="cluster",
             text="Dask: bit-identical for 1, 2 or 20 workers; a lost worker costs its batch and no more",
+            check=cluster.check,
         ),
         Claim(
             name="precision",
             text="precision= by organ group: no early stop on a lucky estimate, a cap, a message",
+            check=precision.check,
         ),
-        Claim(name="sources", text="Every source and shape against a closed form"),
-        Claim(name="electrons", text="Electrons against published ranges, kernels and spheres"),
+        Claim(name="sources", text="Every source and shape against a closed form", check=sources.check),
+        Claim(
+            name="electrons",
+            text="Electrons against published ranges, kernels and spheres",
+            check=electrons.check,
+        ),
         Claim(name="outputs", text="Errors of voxels, covariances, fluence spectra, exit particles, balance"),
-        Claim(name="slabs", text="Slabs against closed forms"),
+        Claim(name="slabs", text="Slabs against closed forms", check=slabs.check),
         Claim(
             name="distributions",
             text="Klein-Nishina, S(x) and form-factor distributions and fluorescence yields against tables",
+            check=distributions.check,
         ),
-        Claim(name="oracle", text="The plain engine agrees on ten random scenes"),
+        Claim(name="oracle", text="The plain engine agrees on ten random scenes", check=oracle.check),
         Claim(
             name="bad-input",
             text="Bad input is refused in one sentence before any time is spent",
+            check=bad_input.check,
         ),
     ),
 )

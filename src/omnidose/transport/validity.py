@@ -13,8 +13,8 @@ import numpy.typing as npt
 from omnidose.errors import GeometryError, InputError, RangeError
 from omnidose.transport.geometry import macro_grid
 from omnidose.transport.scene import Scene
-from omnidose.transport.source_tables import _frame, source_bounds_mm
-from omnidose.transport.sources import ParallelSource, PyramidSource, RotatingSource, Source
+from omnidose.transport.source_tables import _frame, rotation_frame, source_bounds_mm
+from omnidose.transport.sources import FanSource, ParallelSource, PyramidSource, RotatingSource, Source
 
 ArrayF8 = npt.NDArray[np.float64]
 
@@ -137,7 +137,7 @@ def _not_finite(value: Any, path: str = "") -> str:
 
 def _points_away(source: Source, lower_mm: ArrayF8, upper_mm: ArrayF8) -> bool:
     """Return True if a plane parts every ray of the beam from a box (kinds without a direction: False)."""
-    if isinstance(source, PyramidSource):
+    if isinstance(source, (PyramidSource, FanSource)):
         frame = np.stack(_frame(source.direction, source.up))
         apex = np.asarray(source.position_mm, dtype=np.float64)
         return bool(_parted((_corners(lower_mm, upper_mm) - apex) @ frame.T, source.half_tangents))
@@ -162,15 +162,19 @@ def _parted(corners: ArrayF8, tangents: Sequence[float]) -> npt.NDArray[np.bool_
     u, v, w = corners[..., 0], corners[..., 1], corners[..., 2]
     u_low, u_high, v_low, v_high = tangents
     outside = [w <= 0, u < u_low * w, u > u_high * w, v < v_low * w, v > v_high * w]
-    return np.any([np.all(side, axis=-1) for side in outside], axis=0)
+    return np.asarray(np.any([np.all(side, axis=-1) for side in outside], axis=0))
 
 
 def _turns_away(source: RotatingSource, lower_mm: ArrayF8, upper_mm: ArrayF8) -> bool:
     """Return True if no piece of the path can meet the box.
 
     The tube on a piece of arc is replaced by one in its middle with a fan that is wider by half the piece,
-    and the box by one that is larger by the way to the ends of the piece: what the tube meets, this meets.
+    and the box by one along the tube's own axes that is larger by the way to the ends of the piece: what the
+    tube meets, this meets.
     """
+    centre = np.array([*source.isocentre_mm, source.isocentre_z_mm])
+    corners = (_corners(lower_mm, upper_mm) - centre) @ rotation_frame(source).T
+    lower_mm, upper_mm = corners.min(axis=0), corners.max(axis=0)
     start, end, z_start, z_end, weight = source.segments[source.segments[:, 4] > 0].T
     count = np.maximum(np.ceil(np.abs(end - start) / ARC_RAD), 1).astype(int)
     segment = np.repeat(np.arange(weight.size), count)
@@ -188,8 +192,7 @@ def _turns_away(source: RotatingSource, lower_mm: ArrayF8, upper_mm: ArrayF8) ->
     nearer, farther = (math.cos(widest + s * half) / math.cos(widest) for s in (1, -1))
     v_limits = min(v_low / nearer, v_low / farther), max(v_high / nearer, v_high / farther)
     cos, sin = np.cos(angle), np.sin(angle)
-    x, y = source.isocentre_mm
-    focus = np.stack([x + source.focus_mm * cos, y + source.focus_mm * sin, z], axis=1)
+    focus = np.stack([source.focus_mm * cos, source.focus_mm * sin, z], axis=1)
     delta = _corners(lower_mm - reach, upper_mm + reach)[None] - focus[:, None]
     along = np.stack(
         [

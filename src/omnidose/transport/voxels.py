@@ -105,9 +105,7 @@ def _layers(regions: Sequence[Region], n_voxels: int) -> list[_Layer]:
     return layers
 
 
-def _split(
-    kind: U4, labels: npt.NDArray[np.uint8], kinds: list[tuple[int, ...]]
-) -> list[tuple[int, ...]]:
+def _split(kind: U4, labels: npt.NDArray[np.uint8], kinds: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
     """Split kinds by the labels of one more layer; return (material, label, label, ...) of each."""
     seen = np.zeros((len(kinds), 256), dtype=np.uint8)
     _mark(kind, labels, seen)

@@ -41,6 +41,7 @@ class CtModality:
         precision: float | None = None,
         seed: int = 1,
         progress: Progress | None = None,
+        cluster: Any = None,
     ) -> ExposureResult:
         """Return the organ doses of a scan of a body."""
         from omnidose.modalities.ct.estimate import estimate
@@ -53,6 +54,7 @@ class CtModality:
             precision=precision,
             seed=seed,
             progress=progress,
+            cluster=cluster,
         )
 
     def synthetic(self, exposure: CtScan, body: BodyModel, folder: Path) -> Sequence[Path]:

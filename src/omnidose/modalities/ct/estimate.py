@@ -58,6 +58,7 @@ def estimate(
     seed: int = 1,
     progress: Callable[[float, str], None] | None = None,
     shapes: tuple[Shape, ...] = (),
+    cluster: Any = None,
 ) -> ExposureResult:
     """Estimate the organ doses of one CT scan in a body.
 
@@ -71,6 +72,9 @@ def estimate(
         lie to 80 % in the direct beam.
     shapes
         Analytic shapes around the body (a couch that is not in the voxels).
+    cluster
+        A ``distributed.Client`` whose workers follow the photons in the body; None: this machine. The CTDI
+        phantom, which is cached, is always simulated here.
 
     Raises
     ------
@@ -101,6 +105,7 @@ def estimate(
         from omnidose.transport.engine import simulate as engine
 
         simulate = engine
+        options["cluster"] = cluster
         if progress is not None:
             options["progress"] = _engine_progress(progress)
     tally = simulate(
@@ -124,7 +129,16 @@ def estimate(
         normalisation=norm,
         quantities=quantities,
         figures=figures(scan, body, map_, diameter_cm),
-        warnings=tuple(dict.fromkeys((*scan.warnings, *plausibility_warnings(scan), *notes))),
+        warnings=tuple(
+            dict.fromkeys(
+                (
+                    *scan.warnings,
+                    *plausibility_warnings(scan),
+                    *notes,
+                    *([tally.message] if tally.message else []),
+                )
+            )
+        ),
         provenance=provenance(scan, body, norm, tally, seed, source.isocentre_mm, precision, smoothing),
         person=body.person,
     )

@@ -98,8 +98,8 @@ def voxel_at(geo, x, y, z):
 def voxel_content(geo, voxel):
     """Return (kind, density, material) of a voxel, from one word of memory.
 
-    Low half: density in steps of its kind; high half: the kind, which stands for a material and the regions that
-    score there.
+    Low half: density in steps of its kind; high half: the kind, which stands for a material and the
+    regions that score there.
     """
     word = geo.word[u64(voxel)]
     kind = u32(word >> _HALF_WORD)

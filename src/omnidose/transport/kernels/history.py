@@ -1,8 +1,8 @@
 """One history, from birth to the last deposit, in steps from one tentative collision to the next.
 
-A history lies in a slot of small arrays between its steps. Where voxels fill more than the caches, the CPU turns to
-another slot while the voxel that the photon has reached is fetched from memory; else, and on CUDA, a history goes on to
-its end.
+A history lies in a slot of small arrays between its steps. Where voxels fill more than the caches, the CPU
+turns to another slot while the voxel that the photon has reached is fetched from memory; else, and on CUDA, a
+history goes on to its end.
 """
 
 import numpy as np
@@ -69,7 +69,7 @@ def push(stack, waiting, x, y, z, u, v, w, energy, first):
 
 
 @jit
-def begin(history, seed, beam, phys, reals, wholes, sums, stack):
+def begin(history, seed, beam, reals, wholes, sums, stack):
     """Put a new history into a slot: its photon is born but has not moved."""
     x, y, z, u, v, w, energy, block = emit(beam, history, seed)
     for k in range(SUMS):
@@ -126,9 +126,9 @@ def collide(phys, m, i, a, r, r3, r4, x, y, z, u, v, w, energy, history, block, 
 
 @jit
 def step(pause, seed, method, geo, phys, tally, reals, wholes, sums, stack):
-    """Carry the history of a slot on: to its next tentative collision in the grid if ``pause``, else to its end.
+    """Carry the history of a slot on, to its next tentative collision in the grid; False when it has ended.
 
-    Returns False when it has ended.
+    Without ``pause`` it goes on to its end at once.
 
     At *every* tentative collision, real or virtual, the expected deposit (E mu_dep / majorant) is scored.
     """

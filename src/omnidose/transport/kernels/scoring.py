@@ -39,7 +39,11 @@ def score(geo, phys, place, i, a, flux_kev, deposit_kev, first, tally):
         value = deposit_kev
         k = geo.region_response[r]
         if k >= 0:
-            value = flux_kev * density * (phys.response[u32(k), u32(i)] * (_ONE - a) + phys.response[u32(k), u32(i) + _NEXT] * a)
+            value = (
+                flux_kev
+                * density
+                * (phys.response[u32(k), u32(i)] * (_ONE - a) + phys.response[u32(k), u32(i) + _NEXT] * a)
+            )
         column = geo.kind_weight[u32(entry)]
         if column >= 0:
             value *= geo.weights[u64(voxel), u32(column)]

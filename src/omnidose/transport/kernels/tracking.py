@@ -6,7 +6,7 @@ Reference: Woodcock et al., ANL-7050 (1965) 557.
 import numpy as np
 
 from ._target import jit
-from .geometry import box_entry, find_shape, voxel_at, voxel_content
+from .geometry import box_entry, find_shape, voxel_content
 from .interactions import mass_coefficient
 
 i32 = np.int32

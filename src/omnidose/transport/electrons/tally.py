@@ -1,0 +1,125 @@
+"""What came out of an electron simulation, per emitted electron."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from omnidose.errors import InputError
+from omnidose.physics.spectra import Spectrum
+
+ArrayF8 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ElectronTally:
+    """Energies per emitted electron, with the batches that make honest errors possible.
+
+    Attributes
+    ----------
+    keys
+        Names of the regions, length n.
+    mass_g
+        [n] mass of each region.
+    batch_energy_kev
+        [n_batches, n] mean energy left per history in each batch.
+    batch_balance_kev
+        [n_batches, 4] per history: emitted, deposited, escaped from the grid, carried off by
+        bremsstrahlung. The first is the sum of the others.
+    voxel_dose_kev_g
+        float32 [z, y, x] mean energy per history and gram in each voxel, or None.
+    voxel_std_kev_g
+        Standard error of it, from the batches, or None. Never add it up to an organ's: voxels share
+        histories.
+    radiated_kev
+        float32 [z, y, x] bremsstrahlung energy set free in each voxel per history, or None.
+    photons
+        Spectrum of the bremsstrahlung photons above ``photon_cut_kev``, or None; with
+        ``photons_per_electron`` and ``radiated_kev`` the source of a photon simulation.
+    stops
+        float32 [z, y, x] share of the emitted electrons that come to rest in each voxel, or None: for
+        positrons the map of the annihilation, the activity of a source of two 511 keV photons each.
+    """
+
+    keys: tuple[str, ...]
+    mass_g: ArrayF8
+    histories: int
+    batch_energy_kev: ArrayF8
+    batch_balance_kev: ArrayF8
+    voxel_dose_kev_g: npt.NDArray[np.float32] | None
+    voxel_std_kev_g: npt.NDArray[np.float32] | None
+    radiated_kev: npt.NDArray[np.float32] | None
+    photons: Spectrum | None
+    photons_per_electron: float
+    photon_cut_kev: float
+    stops: npt.NDArray[np.float32] | None
+    seed: int
+    counters: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def energy_kev(self) -> ArrayF8:
+        """[n] mean energy per emitted electron."""
+        return np.asarray(self.batch_energy_kev.mean(axis=0))
+
+    @property
+    def covariance_kev2(self) -> ArrayF8:
+        """[n, n] covariance of the means, from the spread of the batches."""
+        n_batches = self.batch_energy_kev.shape[0]
+        return np.asarray(np.atleast_2d(np.cov(self.batch_energy_kev, rowvar=False)) / n_batches)
+
+    @property
+    def std_kev(self) -> ArrayF8:
+        """[n] standard error of the mean energy."""
+        return np.asarray(self.batch_energy_kev.std(axis=0, ddof=1) / np.sqrt(self.batch_energy_kev.shape[0]))
+
+    @property
+    def std_rel(self) -> ArrayF8:
+        """[n] relative standard error; inf where nothing was scored."""
+        mean = self.energy_kev
+        return np.where(mean > 0, self.std_kev / np.where(mean > 0, mean, 1.0), np.inf)
+
+    @property
+    def dose_kev_g(self) -> ArrayF8:
+        """[n] mean energy per gram and emitted electron; multiply by 1.602176634e-10 for mGy."""
+        return np.asarray(self.energy_kev / self.mass_g)
+
+    @property
+    def emitted_kev(self) -> float:
+        """Mean energy emitted per history."""
+        return float(self.batch_balance_kev[:, 0].mean())
+
+    @property
+    def deposited_kev(self) -> float:
+        """Mean energy left in the grid per history."""
+        return float(self.batch_balance_kev[:, 1].mean())
+
+    @property
+    def escaped_kev(self) -> float:
+        """Mean energy of electrons that leave the grid, per history."""
+        return float(self.batch_balance_kev[:, 2].mean())
+
+    @property
+    def bremsstrahlung_kev(self) -> float:
+        """Mean energy of bremsstrahlung per history; it is not followed."""
+        return float(self.batch_balance_kev[:, 3].mean())
+
+    @property
+    def imbalance_rel(self) -> float:
+        """What the balance misses, over what was emitted."""
+        emitted, *parts = self.batch_balance_kev.sum(axis=0)
+        return float(abs(emitted - sum(parts)) / emitted)
+
+    def index(self, key: str) -> int:
+        """Return the position of a region.
+
+        Raises
+        ------
+        InputError
+            If there is no such region.
+        """
+        try:
+            return self.keys.index(key)
+        except ValueError:
+            raise InputError(f"the tally has no region '{key}'", allowed=", ".join(self.keys)) from None
