@@ -63,9 +63,9 @@ def test_the_memory_counts_voxels_and_the_dose_map(problem: Problem) -> None:
     bare = replace(problem, voxel_shape=None)
     assert cuda.bytes_needed(problem) - cuda.bytes_needed(bare) == 8 * 512
     geometry = problem.geometry
-    larger = geometry._replace(density=np.zeros(10**7, dtype=np.float32))
+    larger = geometry._replace(word=np.zeros(10**7, dtype=np.uint32))
     added = cuda.bytes_needed(replace(problem, geometry=larger)) - cuda.bytes_needed(problem)
-    assert added == larger.density.nbytes - geometry.density.nbytes
+    assert added == larger.word.nbytes - geometry.word.nbytes
 
 
 def test_sums_of_a_launch_cannot_overflow(problem: Problem) -> None:

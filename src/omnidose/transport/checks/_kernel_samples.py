@@ -29,9 +29,11 @@ def _count(edges, counts, value):  # type: ignore[no-untyped-def]
 @jit
 def count_compton(phys, m, energy, n, seed, edges, counts, sums):  # type: ignore[no-untyped-def]
     """Count 1 - cosine of n Compton scatterings; ``sums``: energy given to the electron, and its square."""
+    i, a = energy_bin(phys, f32(energy))
     for k in range(n):
-        scattered, cosine, _block = compton(phys, i32(m), f32(energy), u64(k), i32(0), u64(seed))
-        _count(edges, counts, 1.0 - f64(cosine))
+        _r1, _r2, r3, _r4 = four(u64(k), i32(0), u64(seed))
+        scattered, t = compton(phys, i32(m), i, a, f32(energy), r3)
+        _count(edges, counts, f64(t))
         given = f64(f32(energy)) - f64(scattered)
         sums[0] += given
         sums[1] += given * given
@@ -40,9 +42,10 @@ def count_compton(phys, m, energy, n, seed, edges, counts, sums):  # type: ignor
 @jit
 def count_rayleigh(phys, m, energy, n, seed, edges, counts):  # type: ignore[no-untyped-def]
     """Count 1 - cosine of n coherent scatterings."""
+    i, a = energy_bin(phys, f32(energy))
     for k in range(n):
-        cosine, _block = rayleigh(phys, i32(m), f32(energy), u64(k), i32(0), u64(seed))
-        _count(edges, counts, 1.0 - f64(cosine))
+        _r1, _r2, r3, _r4 = four(u64(k), i32(0), u64(seed))
+        _count(edges, counts, f64(rayleigh(phys, i32(m), i, a, r3)))
 
 
 @jit

@@ -48,13 +48,23 @@ def isotropic(r1, r2):
 
 
 @jit
-def rotate(u, v, w, t, r):
-    """Turn a direction by a polar angle, given as t = 1 - cosine, and a uniform azimuth; normalised."""
-    cosine = _ONE - t
+def deflect(u, v, w, t, r):
+    """Turn a direction by a polar angle, given as t = 1 - cosine, and a uniform azimuth 2 pi r."""
     polar = math.sqrt(max(_ZERO, t * (_TWO - t)))
     cp, sp = circle(r)
-    cp *= polar
-    sp *= polar
+    return tilt(u, v, w, _ONE - t, polar * cp, polar * sp)
+
+
+@jit
+def rotate(u, v, w, cosine, phi):
+    """Turn a direction by a polar cosine and an azimuth (radians)."""
+    sine = math.sqrt(max(_ZERO, _ONE - cosine * cosine))
+    return tilt(u, v, w, cosine, sine * math.cos(phi), sine * math.sin(phi))
+
+
+@jit
+def tilt(u, v, w, cosine, cp, sp):
+    """Return the direction with these components along and across (u, v, w), normalised."""
     # Frisvad-like basis made stable at w = -1 by the sign (Duff et al., JCGT 6 (2017) 1)
     sign = _ONE if w >= _ZERO else -_ONE
     a = -_ONE / (sign + w)

@@ -8,7 +8,7 @@ history goes on to its end.
 import numpy as np
 
 from ._target import energy_add, fetch, jit, log
-from .directions import isotropic, rotate
+from .directions import deflect, isotropic
 from .geometry import voxel_at
 from .interactions import compton, energy_bin, fluorescence, mass_coefficient, rayleigh
 from .random import four
@@ -114,10 +114,10 @@ def collide(phys, m, i, a, r, r3, r4, x, y, z, u, v, w, energy, history, block, 
         return line1 > _ZERO, u, v, w, line1, energy - line1 - line2, block, waiting
     if r < mass_coefficient(phys, m, i, a, 3):
         scattered, t = compton(phys, m, i, a, energy, r3)
-        u, v, w = rotate(u, v, w, t, r4)
+        u, v, w = deflect(u, v, w, t, r4)
         return scattered >= phys.cutoff, u, v, w, scattered, energy - scattered, block, waiting
     if r < mass_coefficient(phys, m, i, a, 4) or energy <= _TWO_MEC2:
-        u, v, w = rotate(u, v, w, rayleigh(phys, m, i, a, r3), r4)
+        u, v, w = deflect(u, v, w, rayleigh(phys, m, i, a, r3), r4)
         return True, u, v, w, energy, _ZERO, block, waiting
     u, v, w = isotropic(r3, r4)  # a pair: two photons back to back, from here
     waiting = push(stack, waiting, x, y, z, -u, -v, -w, _MEC2, False)

@@ -22,8 +22,8 @@ _FIXED = np.float32(1048576.0)  # 2^20 counts per keV/(g/cm3) in the voxel map
 def score(geo, phys, place, i, a, flux_kev, deposit_kev, first, tally):
     """Score a deposit, or fluence times a medium's response, at one point.
 
-    ``place`` is (voxel, shape, kind, density) of the point; ``deposit_kev`` the energy left behind (expected or
-    real), ``flux_kev`` the energy times track length that goes with it (keV cm).
+    ``place`` is (voxel, shape, kind, density) of the point; ``deposit_kev`` the energy left behind
+    (expected or real), ``flux_kev`` the energy times track length that goes with it (keV cm).
     """
     voxel, shape, kind, density = place
     if shape >= 0:
@@ -39,11 +39,8 @@ def score(geo, phys, place, i, a, flux_kev, deposit_kev, first, tally):
         value = deposit_kev
         k = geo.region_response[r]
         if k >= 0:
-            value = (
-                flux_kev
-                * density
-                * (phys.response[u32(k), u32(i)] * (_ONE - a) + phys.response[u32(k), u32(i) + _NEXT] * a)
-            )
+            low = phys.response[u32(k), u32(i)]
+            value = flux_kev * density * (low * (_ONE - a) + phys.response[u32(k), u32(i) + _NEXT] * a)
         column = geo.kind_weight[u32(entry)]
         if column >= 0:
             value *= geo.weights[u64(voxel), u32(column)]
