@@ -106,7 +106,7 @@ def check(context: Context) -> Iterator[Row]:
     yield from backscatter(8_000 * many)
     yield from beams(20_000 * many)
     context.progress("Fano's theorem")
-    yield from fano(8e6 if context.full else 2e5)
+    yield from fano(4e6 if context.full else 2e5)
 
 
 def ranges() -> Iterator[Row]:

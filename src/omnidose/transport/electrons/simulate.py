@@ -196,9 +196,6 @@ def _voxels_of(scene: Scene | VoxelGrid) -> VoxelGrid:
             "electrons are followed in voxels only, and the scene has shapes or no voxels",
             todo="write the shapes into the voxel grid",
         )
-    density = voxels.density_g_cm3
-    if not np.all(np.isfinite(density)) or density.min() < 0:
-        raise InputError("densities of voxels must be finite and not negative")
     return voxels
 
 
