@@ -113,7 +113,10 @@ def test_beta_plus_is_harder_and_branches_add() -> None:
     assert plus.mean_kev == pytest.approx(249.8, rel=0.003)  # ICRP 107, F-18
     assert minus.mean_kev < plus.mean_kev
     edges, number = beta_continuum(
-        (BetaBranch(endpoint_kev=100.0, per_decay=0.3), BetaBranch(endpoint_kev=333.3, per_decay=0.7)),
+        (
+            BetaBranch(endpoint_kev=100.0, intensity_rel=0.3),
+            BetaBranch(endpoint_kev=333.3, intensity_rel=0.7),
+        ),
         daughter_z=54,
         mass_number=131,
     )
