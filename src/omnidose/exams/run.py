@@ -91,7 +91,7 @@ def _workers(address: str) -> Iterator[Any]:
     if not address:
         yield None
         return
-    from omnidose.transport.cluster import check_workers, connect
+    from omnidose.transport.workers import check_workers, connect
 
     with connect(address) as client:
         check_workers(client)

@@ -29,7 +29,7 @@ class BetaBranch:
 
     Attributes
     ----------
-    endpoint_kev, per_decay
+    endpoint_kev, intensity_rel
         Largest kinetic energy, and transitions per decay.
     shape
         ``allowed`` also serves first-forbidden transitions that are not unique; ``unique first`` is for a
@@ -37,13 +37,13 @@ class BetaBranch:
     """
 
     endpoint_kev: float
-    per_decay: float = 1.0
+    intensity_rel: float = 1.0
     shape: Shape = "allowed"
 
     def __post_init__(self) -> None:
-        if not (0 < self.endpoint_kev < 30_000 and 0 < self.per_decay <= 1):
+        if not (0 < self.endpoint_kev < 30_000 and 0 < self.intensity_rel <= 1):
             raise InputError(
-                f"no beta branch: end point {self.endpoint_kev:g} keV, {self.per_decay:g} per decay",
+                f"no beta branch: end point {self.endpoint_kev:g} keV, {self.intensity_rel:g} per decay",
                 allowed="an end point above 0 and below 30 MeV, above 0 and at most 1 per decay",
             )
         if self.shape not in get_args(Shape):
@@ -89,7 +89,7 @@ def beta_continuum(
         used = high > low
         density = _density(kinetic[used], branch, -daughter_z if positron else daughter_z, mass_number)
         number[used] = (density * weight).sum(axis=1) * 0.5 * (high - low)[used]
-        total += branch.per_decay * number / number.sum()
+        total += branch.intensity_rel * number / number.sum()
     return edges, total
 
 

@@ -140,7 +140,7 @@ def simulate(
     check_scene(scene)
     check_source(scene, source)
     if cluster is not None:
-        from omnidose.transport.cluster import check_workers
+        from omnidose.transport.workers import check_workers
 
         check_workers(cluster)
     if precision is not None:  # refused before any time is spent; the problem may order its regions otherwise

@@ -85,8 +85,8 @@ class Comparison:
     ----------
     z
         [n] difference over its standard error.
-    variance
-        Expected variance of the sum of z^2: 2 x the sum of squared correlations of the regions.
+    correlation
+        [n, n] of the deviations: regions of a scene share photons.
     left_out
         Number of regions that few photons reach.
     """
@@ -94,8 +94,13 @@ class Comparison:
     name: str
     keys: tuple[str, ...]
     z: ArrayF8
-    variance: float
+    correlation: ArrayF8
     left_out: int
+
+    @property
+    def variance(self) -> float:
+        """Variance that the sum of z^2 should have."""
+        return 2 * float(np.sum(self.correlation**2))
 
 
 def _spectrum(number: int, rng: np.random.Generator) -> Spectrum:
@@ -270,12 +275,11 @@ def compare(number: int, *, histories: float, seed: int = 1) -> Comparison:
     batches = plain.batch_energy_kev
     covariance = np.cov(batches[:, solid], rowvar=False) / batches.shape[0]
     covariance = covariance + tally.covariance_kev2[np.ix_(columns, columns)][np.ix_(solid, solid)]
-    correlation = covariance / np.outer(std, std)
     return Comparison(
         name=problem.name,
         keys=tuple(key for key, good in zip(plain.keys, solid, strict=True) if good),
         z=z,
-        variance=2 * float(np.sum(correlation**2)),
+        correlation=covariance / np.outer(std, std),
         left_out=int(np.sum(~solid)),
     )
 

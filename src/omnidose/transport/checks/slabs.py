@@ -163,10 +163,10 @@ def _primary(tally: Tally, key: str) -> tuple[float, float]:
     return float(batches.mean()), float(batches.std(ddof=1) / math.sqrt(batches.size))
 
 
-def primary_kept_kev(of: Material, energy_kev: float, length_cm: float, before_mfp: float) -> float:
-    """Return what first collisions leave in a length of a medium behind ``before_mfp`` mean free paths."""
+def primary_kept_kev(of: Material, energy_kev: float, length_cm: float, reaching_fraction: float) -> float:
+    """Return what first collisions leave in a length of a medium that a fraction of the photons reaches."""
     hit = -math.expm1(-attenuation_per_cm(of, energy_kev) * length_cm)
-    return math.exp(-before_mfp) * hit * float(kept_per_collision_kev(of, energy_kev))
+    return reaching_fraction * hit * float(kept_per_collision_kev(of, energy_kev))
 
 
 def check_transmission(histories: float) -> Iterator[Row]:
@@ -188,7 +188,7 @@ def check_transmission(histories: float) -> Iterator[Row]:
         yield _row(
             f"narrow beam of {energy_kev:g} keV behind {thickness_mm:g} mm of {of.name} ({mfp:.2f} mfp)",
             *_primary(tally, "detector"),
-            primary_kept_kev(water, energy_kev, 1.0, mfp),
+            primary_kept_kev(water, energy_kev, 1.0, math.exp(-mfp)),
         )
     energy_kev, gap_mm = 20.0, 1000.0
     for name, world, filling in (("air", AIR, None), ("vacuum", AIR, VACUUM), ("air in vacuum", VACUUM, AIR)):
@@ -210,7 +210,7 @@ def check_transmission(histories: float) -> Iterator[Row]:
         yield _row(
             f"{energy_kev:g} keV behind 10 mm of water and a gap of 1 m of {name}",
             *_primary(tally, "detector"),
-            primary_kept_kev(water, energy_kev, 1.0, before),
+            primary_kept_kev(water, energy_kev, 1.0, math.exp(-before)),
         )
 
 
@@ -304,7 +304,7 @@ def check_profile(histories: float) -> Iterator[Row]:
         yield _row(
             f"kerma of unscattered photons, {energy_kev:g} keV, {20 * k} to {20 * k + 20} mm deep in water",
             *_primary(tally, f"{k}"),
-            primary_kept_kev(water, energy_kev, 2.0, 2 * k * mu),
+            primary_kept_kev(water, energy_kev, 2.0, math.exp(-2 * k * mu)),
         )
 
 

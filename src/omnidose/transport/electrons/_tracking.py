@@ -189,18 +189,38 @@ def follow(history, seed, beam, geo, phys, regions, balance, photons, dose, glow
             block += 2
             length, event, loss, radiated, first, second, bound = plan_step(phys, m, energy, f64(r1), f64(r3))
             per_mass = loss / length
-            hinge = f64(r2) * length
-            x, y, z, ix, iy, iz, flown, state = fly(
-                geo, x, y, z, u, v, w, ix, iy, iz, hinge, per_mass, radiated, m, regions, balance, dose, glow
-            )
-            if state == 0:
-                cosine = lumped_cosine(first, second, length, f64(r4))
-                u, v, w = rotate(u, v, w, cosine, _TWO_PI * f64(q1))
+            # straight to a random place, there the deflection of the whole step, straight to its end
+            piece = f64(r2) * length
+            flown = 0.0
+            state = 0
+            for half in range(2):
                 x, y, z, ix, iy, iz, further, state = fly(
-                    geo, x, y, z, u, v, w, ix, iy, iz, length - hinge, per_mass, radiated, m,
-                    regions, balance, dose, glow,
-                )  # fmt: skip
-                flown = hinge + further
+                    geo,
+                    x,
+                    y,
+                    z,
+                    u,
+                    v,
+                    w,
+                    ix,
+                    iy,
+                    iz,
+                    piece,
+                    per_mass,
+                    radiated,
+                    m,
+                    regions,
+                    balance,
+                    dose,
+                    glow,
+                )
+                flown += further
+                if state != 0:
+                    break
+                if half == 0:
+                    cosine = lumped_cosine(first, second, length, f64(r4))
+                    u, v, w = rotate(u, v, w, cosine, _TWO_PI * f64(q1))
+                    piece = length - piece
             if state == 0:
                 energy -= loss
             else:

@@ -121,7 +121,7 @@ class PointKernel:
 
 
 def point_kernel(
-    spectrum: float | ElectronSpectrum,
+    energy_kev: float | ElectronSpectrum,
     *,
     medium: Material | None = None,
     histories: float = 100_000,
@@ -129,13 +129,15 @@ def point_kernel(
     shells: int = SHELLS,
     reach_g_cm2: float | None = None,
     absorb_kev: float | None = None,
-    elastic_share: float = ELASTIC_SHARE,
-    loss_share: float = LOSS_SHARE,
+    elastic_rel: float = ELASTIC_SHARE,
+    loss_rel: float = LOSS_SHARE,
 ) -> PointKernel:
     """Compute the point kernel of a line (keV) or a spectrum by Monte Carlo.
 
     Parameters
     ----------
+    energy_kev
+        Energy of a line, or a spectrum.
     medium
         Default: water.
     shells, reach_g_cm2
@@ -145,8 +147,8 @@ def point_kernel(
         Electrons below stay where they are; default: a range of half a shell, at most 20 keV.
     """
     medium = medium or material("water")
-    if isinstance(spectrum, (int, float)):
-        spectrum = Spectrum.line(float(spectrum))
+    spectrum: ElectronSpectrum
+    spectrum = Spectrum.line(float(energy_kev)) if isinstance(energy_kev, int | float) else energy_kev
     top = spectrum.max_kev
     if not 2.0 <= top <= 20_000.0:
         raise RangeError(f"a kernel of {top:g} keV electrons cannot be computed", allowed="2 keV to 20 MeV")
@@ -169,8 +171,8 @@ def point_kernel(
         knock_on_cut_kev=knock_on,
         photon_cut_kev=max(10.0, 0.005 * top),
         step_g_cm2=np.array([math.inf]),
-        elastic_share=elastic_share,
-        loss_share=loss_share,
+        elastic_rel=elastic_rel,
+        loss_rel=loss_rel,
     )
     from omnidose.transport.electrons._radial import run_radial
 

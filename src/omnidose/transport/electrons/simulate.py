@@ -48,7 +48,7 @@ class ElectronOptions:
         Bremsstrahlung photons above are single events.
     step_mm
         Longest step, at the density that belongs to the material. Default: 30 % of the smallest voxel side.
-    elastic_share, loss_share
+    elastic_rel, loss_rel
         Largest part of the transport mean free path, and of the energy, in one step.
     """
 
@@ -56,8 +56,8 @@ class ElectronOptions:
     knock_on_cut_kev: float | None = None
     photon_cut_kev: float = 10.0
     step_mm: float | None = None
-    elastic_share: float = ELASTIC_SHARE
-    loss_share: float = LOSS_SHARE
+    elastic_rel: float = ELASTIC_SHARE
+    loss_rel: float = LOSS_SHARE
 
 
 def simulate_electrons(
@@ -124,8 +124,8 @@ def simulate_electrons(
         photon_cut_kev=chosen.photon_cut_kev,
         step_g_cm2=step,
         reject_below_kev=chosen.photon_cut_kev if photons else math.inf,
-        elastic_share=chosen.elastic_share,
-        loss_share=chosen.loss_share,
+        elastic_rel=chosen.elastic_rel,
+        loss_rel=chosen.loss_rel,
     )
     import numba
 
@@ -196,9 +196,6 @@ def _voxels_of(scene: Scene | VoxelGrid) -> VoxelGrid:
             "electrons are followed in voxels only, and the scene has shapes or no voxels",
             todo="write the shapes into the voxel grid",
         )
-    density = voxels.density_g_cm3
-    if not np.all(np.isfinite(density)) or density.min() < 0:
-        raise InputError("densities of voxels must be finite and not negative")
     return voxels
 
 
@@ -219,7 +216,7 @@ def _fineness(voxels: VoxelGrid, max_kev: float, options: ElectronOptions) -> tu
     if knock_on is None:
         knock_on = max(min(with_range(0.02 * side_cm), 50.0, 0.05 * max_kev), 1.0)
     cuts = (absorb, knock_on, options.photon_cut_kev)
-    if not all(math.isfinite(c) and c >= 1 for c in cuts) or not 0 < options.loss_share <= 0.2:
+    if not all(math.isfinite(c) and c >= 1 for c in cuts) or not 0 < options.loss_rel <= 0.2:
         raise InputError("a cut-off or step of the electron simulation is out of range", allowed="from 1 keV")
     step_cm = 0.3 * side_cm if options.step_mm is None else options.step_mm / 10
     if not step_cm > 0:
@@ -312,7 +309,7 @@ def _tally(
         voxel_std_kev_g=std,
         radiated_kev=glow,
         photons=spectrum,
-        photons_per_electron=float(counts_of_photons.sum() / histories),
+        photon_count=int(counts_of_photons.sum()),
         photon_cut_kev=photon_cut_kev,
         stops=stops,
         seed=seed,

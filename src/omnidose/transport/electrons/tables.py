@@ -55,8 +55,8 @@ def build_physics(
     photon_cut_kev: float,
     step_g_cm2: ArrayF8,
     reject_below_kev: float = np.inf,
-    elastic_share: float = ELASTIC_SHARE,
-    loss_share: float = LOSS_SHARE,
+    elastic_rel: float = ELASTIC_SHARE,
+    loss_rel: float = LOSS_SHARE,
 ) -> ElectronPhysics:
     """Tabulate materials from 1 keV to the largest energy of a source.
 
@@ -64,13 +64,13 @@ def build_physics(
     ----------
     step_g_cm2
         [n_material] longest step.
-    elastic_share, loss_share
+    elastic_rel, loss_rel
         Fineness of the steps; half of the defaults doubles the time.
     """
     top = min(1.02 * max(max_energy_kev, 2 * LOWEST_KEV), HIGHEST_KEV)
     n = int(np.ceil(np.log(top / LOWEST_KEV) * DENSITY_OF_GRID)) + 2
     energy = np.geomspace(LOWEST_KEV, top, n)
-    rows = np.stack([_rows(m, energy, knock_on_cut_kev, photon_cut_kev, elastic_share) for m in materials])
+    rows = np.stack([_rows(m, energy, knock_on_cut_kev, photon_cut_kev, elastic_rel) for m in materials])
     coarse = np.geomspace(max(1.01 * photon_cut_kev, LOWEST_KEV), max(top, 1.1 * photon_cut_kev), 24)
     photons = np.stack([_photon_quantiles(m, coarse, photon_cut_kev) for m in materials])
     return ElectronPhysics(
@@ -86,7 +86,7 @@ def build_physics(
         photon_ln_0=float(np.log(coarse[0])),
         photon_inv_d_ln=float((coarse.size - 1) / np.log(coarse[-1] / coarse[0])),
         step=np.asarray(step_g_cm2, dtype=np.float64),
-        loss=loss_share,
+        loss=loss_rel,
     )
 
 

@@ -36,8 +36,10 @@ class ElectronTally:
     radiated_kev
         float32 [z, y, x] bremsstrahlung energy set free in each voxel per history, or None.
     photons
-        Spectrum of the bremsstrahlung photons above ``photon_cut_kev``, or None; with
-        ``photons_per_electron`` and ``radiated_kev`` the source of a photon simulation.
+        Spectrum of the bremsstrahlung photons above ``photon_cut_kev``, or None; with their number per
+        electron and ``radiated_kev`` the source of a photon simulation.
+    photon_count
+        Number of them in the whole run.
     stops
         float32 [z, y, x] share of the emitted electrons that come to rest in each voxel, or None: for
         positrons the map of the annihilation, the activity of a source of two 511 keV photons each.
@@ -52,7 +54,7 @@ class ElectronTally:
     voxel_std_kev_g: npt.NDArray[np.float32] | None
     radiated_kev: npt.NDArray[np.float32] | None
     photons: Spectrum | None
-    photons_per_electron: float
+    photon_count: int
     photon_cut_kev: float
     stops: npt.NDArray[np.float32] | None
     seed: int
@@ -84,6 +86,11 @@ class ElectronTally:
     def dose_kev_g(self) -> ArrayF8:
         """[n] mean energy per gram and emitted electron; multiply by 1.602176634e-10 for mGy."""
         return np.asarray(self.energy_kev / self.mass_g)
+
+    @property
+    def photons_per_electron(self) -> float:
+        """Bremsstrahlung photons above ``photon_cut_kev`` per emitted electron."""
+        return self.photon_count / self.histories
 
     @property
     def emitted_kev(self) -> float:

@@ -1,0 +1,384 @@
+"""Electrons in voxels and point kernels: moments, balance, geometry, sources, refusals."""
+
+from __future__ import annotations
+
+import math
+
+import numba
+import numpy as np
+import pytest
+
+from omnidose.errors import GeometryError, InputError, RangeError
+from omnidose.physics.electron_stopping import csda_range_g_cm2
+from omnidose.physics.material_library import material
+from omnidose.physics.materials import Material
+from omnidose.physics.spectra import Spectrum
+from omnidose.transport.electrons import _interactions as kernels
+from omnidose.transport.electrons import _records as col
+from omnidose.transport.electrons._bremsstrahlung import photon_shape
+from omnidose.transport.electrons.point_kernel import point_kernel
+from omnidose.transport.electrons.simulate import ElectronOptions, simulate_electrons
+from omnidose.transport.electrons.sources import (
+    ElectronFaces,
+    ElectronPoint,
+    ElectronRectangle,
+    ElectronVolume,
+    exposed_faces,
+)
+from omnidose.transport.electrons.tables import build_physics, moller_moments
+from omnidose.transport.electrons.tally import ElectronTally
+from omnidose.transport.emission import EmissionSpectrum, Positrons
+from omnidose.transport.scene import AIR, VACUUM, Scene, Sphere, VoxelGrid
+from omnidose.transport.tally import Region
+from omnidose.volume import Grid
+
+WATER = material("water")
+LINE = Spectrum.line(500.0)
+MATERIALS = (WATER, AIR, VACUUM)
+
+
+def scene(shape: tuple[int, int, int] = (7, 7, 7), side_mm: float = 2.0) -> VoxelGrid:
+    return VoxelGrid(
+        grid=Grid.centred(shape, (side_mm, side_mm, side_mm)),
+        materials=MATERIALS,
+        material_index=np.zeros(shape, np.uint8),
+        density_g_cm3=np.ones(shape, np.float32),
+    )
+
+
+def middle(voxels: VoxelGrid) -> np.ndarray:
+    activity = np.zeros(voxels.grid.shape_zyx)
+    activity[tuple(n // 2 for n in activity.shape)] = 1.0
+    return activity
+
+
+PHYSICS = build_physics(
+    (WATER, Material(name="gold", weight_fractions={79: 1.0}, density_g_cm3=19.3)),
+    2000.0,
+    absorb_kev=5.0,
+    knock_on_cut_kev=20.0,
+    photon_cut_kev=10.0,
+    step_g_cm2=np.array([1.0, 1.0]),
+)
+
+
+@numba.njit
+def _losses(mean, variance, r):  # type: ignore[no-untyped-def]
+    out = np.empty(r.size)
+    for i in range(r.size):
+        out[i] = kernels.lumped_loss(mean, variance, r[i])
+    return out
+
+
+@numba.njit
+def _cosines(first, second, length, r):  # type: ignore[no-untyped-def]
+    out = np.empty(r.size)
+    for i in range(r.size):
+        out[i] = kernels.lumped_cosine(first, second, length, r[i])
+    return out
+
+
+@numba.njit
+def _single(phys, m, energy, n):  # type: ignore[no-untyped-def]
+    cosine, free, photon = np.empty(n), np.empty(n), np.empty(n)
+    i, a = kernels.energy_bin(phys, energy)
+    for k in range(n):
+        r = (k + 0.5) / n
+        cosine[k], _ = kernels.large_deflection(phys, m, i, a, r, np.uint64(k), 0, np.uint64(1))
+        free[k], _ = kernels.knock_on(energy, phys.knock_on_cut, np.uint64(k), 10, np.uint64(1))
+        photon[k] = kernels.photon_energy(phys, m, energy, r, 0.0)
+    return cosine, free, photon
+
+
+UNIT = (np.arange(200_000) + 0.5) / 200_000
+
+
+@pytest.mark.parametrize("ratio", [0.01, 0.3, 0.5, 1.0, 5.0])
+def test_lumped_loss_has_its_moments(ratio: float) -> None:
+    loss = _losses(2.0, ratio * 4.0, UNIT)
+    assert loss.min() >= 0
+    assert loss.mean() == pytest.approx(2.0, rel=1e-4)
+    assert loss.var() == pytest.approx(ratio * 4.0, rel=1e-3)
+
+
+@pytest.mark.parametrize("length", [1e-4, 0.05, 0.5, 5.0])
+def test_lumped_deflection_has_its_moments(length: float) -> None:
+    cosine = _cosines(1.0, 2.6, length, UNIT)
+    assert cosine.mean() == pytest.approx(math.exp(-length), abs=1e-4)
+    second = (1.5 * cosine**2 - 0.5).mean()
+    assert second == pytest.approx(math.exp(-2.6 * length), abs=2e-3)
+
+
+@pytest.mark.parametrize("m", [0, 1])
+def test_single_events_follow_their_cross_sections(m: int) -> None:
+    """Means of sampled deflections, knock-ons and photons against integrals of the cross sections."""
+    n, energy = 40_000, 1000.0
+    cosine, free, photon = _single(PHYSICS, m, energy, n)
+    i = round(math.log(energy) * PHYSICS.inv_d_ln_energy)
+    row = PHYSICS.rows[m, i]
+    mu = np.geomspace(row[col.ANGLE_CUT], 1, 20_001)
+    mu = 0.5 * (mu[1:] + mu[:-1])
+    weight = np.gradient(mu) / (mu + row[col.SCREENING]) ** 2
+    weight *= 1 + sum(row[col.MOTT + j] * (2 * mu) ** ((j + 1) / 2) for j in range(5))
+    expected = float((weight * mu).sum() / weight.sum())
+    sampled = 0.5 * (1 - cosine)
+    assert sampled.mean() == pytest.approx(expected, abs=5 * sampled.std() / math.sqrt(n) + 0.02 * expected)
+    medium = WATER if m == 0 else Material(name="gold", weight_fractions={79: 1.0}, density_g_cm3=19.3)
+    number, loss, _ = moller_moments(medium, np.array([energy]), PHYSICS.knock_on_cut)
+    assert free.min() >= PHYSICS.knock_on_cut
+    assert free.max() <= energy / 2
+    assert free.mean() == pytest.approx(float(loss[0] / number[0]), abs=5 * free.std() / math.sqrt(n))
+    x, shape, width = photon_shape(energy, 8.0 if m == 0 else 79.0)
+    hard = x * energy > PHYSICS.photon_cut
+    mean = energy * (shape * width)[hard].sum() / (shape * width / x)[hard].sum()
+    assert photon.mean() == pytest.approx(mean, rel=0.05)  # the table's row is the next one below 1 MeV
+
+
+def test_moller_moments_add_up_to_the_whole() -> None:
+    """Below 2 x cut everything is lumped; the loss above a cut falls as the cut rises."""
+    energy = np.array([30.0, 1000.0])
+    number, loss, variance = moller_moments(WATER, energy, 20.0)
+    assert number[0] == 0
+    assert loss[0] == 0
+    _, more, less = moller_moments(WATER, energy, 10.0)
+    assert more[1] > loss[1] > 0
+    assert 0 < less[1] < variance[1]
+
+
+@pytest.fixture(scope="module")
+def tally() -> ElectronTally:
+    voxels = scene()
+    regions = [
+        Region(key="core", voxels=np.flatnonzero(middle(voxels))),
+        Region(key="half", voxels=np.arange(7**3), weights=np.full(7**3, 0.5, np.float32)),
+    ]
+    source = ElectronVolume(activity=middle(voxels), spectrum=Spectrum.line(2000.0))
+    return simulate_electrons(
+        voxels, source, regions=regions, histories=4000, voxel_std=True, photons=True, stops=True, threads=1
+    )
+
+
+def test_energy_is_conserved(tally: ElectronTally) -> None:
+    assert tally.emitted_kev == pytest.approx(2000.0)
+    assert tally.imbalance_rel < 1e-12
+    assert tally.escaped_kev > 0
+    assert tally.bremsstrahlung_kev > 0
+
+
+def test_regions_and_maps_agree(tally: ElectronTally) -> None:
+    assert tally.voxel_dose_kev_g is not None
+    assert tally.voxel_std_kev_g is not None
+    mass = 0.008
+    total = float(tally.voxel_dose_kev_g.astype(np.float64).sum()) * mass
+    assert total == pytest.approx(tally.deposited_kev, rel=1e-6)
+    core = tally.index("core")
+    assert tally.energy_kev[core] == pytest.approx(tally.voxel_dose_kev_g[3, 3, 3] * mass, rel=1e-5)
+    assert tally.std_kev[core] == pytest.approx(tally.voxel_std_kev_g[3, 3, 3] * mass, rel=1e-3)
+    assert tally.energy_kev[tally.index("half")] == pytest.approx(0.5 * tally.deposited_kev)
+    assert tally.mass_g[tally.index("half")] == pytest.approx(0.5 * 7**3 * mass)
+
+
+def test_radiated_energy_and_stops(tally: ElectronTally) -> None:
+    assert tally.radiated_kev is not None
+    assert tally.photons is not None
+    assert tally.stops is not None
+    assert float(tally.radiated_kev.sum()) == pytest.approx(tally.bremsstrahlung_kev, rel=1e-4)
+    above = tally.photons_per_electron * tally.photons.mean_kev
+    assert 0.7 * tally.bremsstrahlung_kev < above < 1.03 * tally.bremsstrahlung_kev
+    assert 0.5 < float(tally.stops.sum()) <= 1.0
+
+
+def test_same_bits_for_any_number_of_threads() -> None:
+    voxels = scene((3, 3, 3))
+    source = ElectronVolume(activity=middle(voxels), spectrum=LINE)
+    regions = [Region(key="all", voxels=np.arange(27))]
+    runs = [
+        simulate_electrons(voxels, source, regions=regions, histories=800, threads=n, voxel_std=True)
+        for n in (1, numba.config.NUMBA_NUM_THREADS)
+    ]
+    for name in ("batch_energy_kev", "batch_balance_kev", "voxel_dose_kev_g", "voxel_std_kev_g"):
+        assert np.array_equal(getattr(runs[0], name), getattr(runs[1], name)), name
+
+
+def test_density_alone_changes_nothing() -> None:
+    """The same g/cm2 at another density: the same histories, voxel for voxel."""
+    voxels = scene()
+    source = ElectronVolume(activity=middle(voxels), spectrum=LINE)
+    options = ElectronOptions(absorb_kev=5.0, knock_on_cut_kev=10.0, step_mm=0.5)
+    thin = VoxelGrid(
+        grid=Grid.centred((7, 7, 7), (8.0, 8.0, 8.0)),
+        materials=MATERIALS,
+        material_index=voxels.material_index,
+        density_g_cm3=np.full((7, 7, 7), 0.25, np.float32),
+    )
+    a = simulate_electrons(voxels, source, histories=400, options=options)
+    b = simulate_electrons(thin, source, histories=400, options=options)
+    assert a.voxel_dose_kev_g is not None
+    assert b.voxel_dose_kev_g is not None
+    np.testing.assert_allclose(
+        a.voxel_dose_kev_g * 0.008, b.voxel_dose_kev_g * 0.25 * 0.512, rtol=1e-3, atol=0.05
+    )
+
+
+def test_fano_at_random_densities() -> None:
+    count = 16
+    shape = (count, count, count)
+    density = np.random.default_rng(1).choice([0.26, 1.0, 1.8], size=shape).astype(np.float32)
+    voxels = VoxelGrid(
+        grid=Grid.centred(shape, (1.0, 1.0, 1.0)),
+        materials=(WATER,),
+        material_index=np.zeros(shape, np.uint8),
+        density_g_cm3=density,
+    )
+    core = np.zeros(shape, dtype=bool)
+    core[3:-3, 3:-3, 3:-3] = True
+    regions = [
+        Region(key=f"{r}", voxels=np.flatnonzero(core & (abs(density - r) < 0.01))) for r in (0.26, 1.0, 1.8)
+    ]
+    source = ElectronVolume(activity=density, spectrum=Spectrum.line(100.0))
+    out = simulate_electrons(voxels, source, regions=regions, histories=80_000, seed=3, voxel_map=False)
+    per_mass = out.emitted_kev / (float(density.astype(np.float64).sum()) * 1e-3)
+    z = (out.dose_kev_g / per_mass / 0.99943 - 1) / out.std_rel
+    assert np.all(np.abs(z) < 4.5), z
+
+
+def test_materials_and_vacuum_in_the_way() -> None:
+    """An electron crosses a vacuum gap undisturbed and stops behind it; air takes a little."""
+    shape = (40, 1, 1)
+    index = np.zeros(shape, np.uint8)
+    density = np.ones(shape, np.float32)
+    index[:10], density[:10] = 2, 0.0
+    index[10:20], density[10:20] = 1, AIR.density_g_cm3
+    voxels = VoxelGrid(
+        grid=Grid.centred(shape, (400.0, 400.0, 1.0)), materials=MATERIALS, material_index=index,
+        density_g_cm3=density,
+    )  # fmt: skip
+    source = ElectronRectangle(
+        centre_mm=(0, 0, -25.0), normal=(0, 0, 1), up=(0, 1, 0), half_widths_mm=(0, 0), spectrum=LINE,
+        directions="parallel",
+    )  # fmt: skip
+    out = simulate_electrons(voxels, source, histories=400)
+    assert out.voxel_dose_kev_g is not None
+    dose = out.voxel_dose_kev_g[:, 0, 0] * density[:, 0, 0] * 16.0 * 10  # keV per layer of 1 mm (160 cm3)
+    assert not dose[:10].any()
+    assert 2.0 < dose[10:20].sum() < 5.0  # 12 mg/cm2 x 2.03 keV cm2/mg, and what comes back
+    assert dose[20:23].sum() > 350
+    assert not dose[24:].any()
+    assert out.imbalance_rel < 1e-12
+
+
+def test_surface_sources() -> None:
+    """Half of an isotropic surface source flies away from the body; faces find their voxels."""
+    mask = np.zeros((5, 5, 5), dtype=bool)
+    mask[1:4, 1:4, 1:4] = True
+    grid = Grid.centred((5, 5, 5), (2.0, 3.0, 4.0))
+    voxels = VoxelGrid(
+        grid=grid,
+        materials=MATERIALS,
+        material_index=np.where(mask, 0, 2).astype(np.uint8),
+        density_g_cm3=mask.astype(np.float32),
+    )
+    faces, area = exposed_faces(mask, grid)
+    assert len(faces) == 54
+    assert area.sum() == pytest.approx(2 * (6 * 9 + 6 * 12 + 9 * 12))
+    line = Spectrum.line(50.0)
+    both = simulate_electrons(
+        voxels, ElectronFaces(faces=faces, weights=area, spectrum=line), histories=4000, voxel_map=False
+    )
+    inward = simulate_electrons(
+        voxels,
+        ElectronFaces(faces=faces, weights=area, spectrum=line, directions="inward"),
+        histories=4000,
+        voxel_map=False,
+    )
+    thrown_back = inward.escaped_kev / 50.0
+    assert 0.1 < thrown_back < 0.35  # much at grazing incidence; 0.07 head-on
+    assert both.deposited_kev / 50.0 == pytest.approx(0.5 * (1 - thrown_back), abs=0.03)
+    plane = ElectronRectangle(
+        centre_mm=(0, 0, -6.0), normal=(0, 0, 1), up=(0, 1, 0), half_widths_mm=(2.0, 3.0), spectrum=line,
+        directions="inward",
+    )  # fmt: skip
+    flat = simulate_electrons(voxels, plane, histories=4000)
+    assert flat.voxel_dose_kev_g is not None
+    assert flat.voxel_dose_kev_g[1].sum() > 0
+    assert not flat.voxel_dose_kev_g[3].any()  # 50 keV reach 43 um
+
+
+def test_lines_and_continuum() -> None:
+    """Emissions of a nuclide per decay: the mean energy is that of the spectrum."""
+    spectrum = EmissionSpectrum(
+        line_kev=[100.0], line_per_decay=[0.2], edges_kev=[0.0, 100.0, 300.0], bin_per_decay=[0.5, 0.3]
+    )
+    voxels = scene((3, 3, 3))
+    source = ElectronPoint(position_mm=(0, 0, 0), spectrum=spectrum)
+    out = simulate_electrons(voxels, source, histories=20_000)
+    assert out.emitted_kev == pytest.approx(spectrum.mean_kev, rel=0.02)
+
+
+@pytest.fixture(scope="module")
+def kernel():  # type: ignore[no-untyped-def]
+    return point_kernel(200.0, histories=4000, seed=2)
+
+
+def test_point_kernel(kernel) -> None:  # type: ignore[no-untyped-def]
+    assert kernel.csda_g_cm2 == pytest.approx(float(csda_range_g_cm2(WATER, 200.0)))
+    assert kernel.energy_kev.sum() + kernel.bremsstrahlung_kev == pytest.approx(200.0)
+    assert 0.78 < kernel.x90_g_cm2 / kernel.csda_g_cm2 < 0.83
+    r = np.linspace(0, 1.5, 3001)
+    assert np.trapezoid(kernel.shape(r), r) == pytest.approx(1.0, abs=0.01)
+    radius = np.linspace(1e-4, 0.6, 60_001)
+    dose = kernel.dose_kev_g(radius)
+    total = np.trapezoid(dose * 4 * np.pi * (radius / 10) ** 2, radius / 10)
+    assert total == pytest.approx(kernel.energy_kev.sum(), rel=0.01)
+
+
+def test_absorbed_fraction_of_spheres(kernel) -> None:  # type: ignore[no-untyped-def]
+    small, large = (kernel.absorbed_fraction_of_sphere(radius) for radius in (0.01, 1000.0))
+    assert large == pytest.approx(1.0, abs=0.002)
+    assert small < 0.05
+    # a sphere much larger than the range loses through a thin skin: 1 - 3 <r> / (4 R)
+    mean = float((kernel.energy_kev * 0.5 * (kernel.edge_g_cm2[1:] + kernel.edge_g_cm2[:-1])).sum())
+    mean /= kernel.energy_kev.sum()
+    assert kernel.absorbed_fraction_of_sphere(50.0) == pytest.approx(large - 0.75 * mean / 5.0, abs=2e-3)
+
+
+def test_bad_input_is_refused() -> None:
+    voxels = scene((3, 3, 3))
+    good = ElectronPoint(position_mm=(0, 0, 0), spectrum=LINE)
+    with pytest.raises(InputError, match="too few"):
+        simulate_electrons(voxels, good, histories=0)
+    with pytest.raises(RangeError, match="1 keV to 20 MeV"):
+        simulate_electrons(voxels, ElectronPoint(position_mm=(0, 0, 0), spectrum=Spectrum.line(30_000.0)))
+    with pytest.raises(InputError, match="none of electrons"):
+        simulate_electrons(voxels, ElectronPoint(position_mm=(0, 0, 0), spectrum=Positrons()))  # type: ignore[arg-type]
+    with pytest.raises(GeometryError, match="does not fit"):
+        simulate_electrons(voxels, ElectronVolume(activity=np.ones((2, 2, 2)), spectrum=LINE))
+    with pytest.raises(InputError, match="somewhere positive"):
+        simulate_electrons(voxels, ElectronVolume(activity=np.zeros((3, 3, 3)), spectrum=LINE))
+    ball = Sphere(key="ball", material=WATER, centre_mm=(0, 0, 0), radius_mm=1.0)
+    with pytest.raises(GeometryError, match="voxels only"):
+        simulate_electrons(Scene(voxels=voxels, shapes=(ball,)), good)
+    region = Region(key="a", voxels=np.array([99]))
+    with pytest.raises(InputError, match="outside the grid"):
+        simulate_electrons(voxels, good, regions=[region])
+    with pytest.raises(InputError, match="share a name"):
+        simulate_electrons(voxels, good, regions=[Region(key="a", voxels=np.array([1]))] * 2)
+    with pytest.raises(RangeError, match="2 keV to 20 MeV"):
+        point_kernel(1.0)
+    with pytest.raises(InputError, match="parallel to its normal"):
+        simulate_electrons(
+            voxels,
+            ElectronRectangle(
+                centre_mm=(0, 0, 0), normal=(0, 0, 1), up=(0, 0, 1), half_widths_mm=(1, 1), spectrum=LINE
+            ),
+        )
+
+
+def test_a_source_beside_the_grid_escapes() -> None:
+    away = ElectronRectangle(
+        centre_mm=(0, 0, 50.0), normal=(0, 0, 1), up=(0, 1, 0), half_widths_mm=(1, 1), spectrum=LINE,
+        directions="parallel",
+    )  # fmt: skip
+    out = simulate_electrons(scene((3, 3, 3)), away, histories=80)
+    assert out.escaped_kev == pytest.approx(500.0)
+    assert out.deposited_kev == 0
