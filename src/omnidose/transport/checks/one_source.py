@@ -47,7 +47,8 @@ def child(*arguments: str, simulator: bool) -> dict[str, Any]:
         check=False,
     )
     if done.returncode:
-        raise RuntimeError(f"the child process failed: {done.stderr.strip().splitlines()[-1]}")
+        said = done.stderr.strip().splitlines()[-1:]
+        raise RuntimeError(f"the child process ended with {done.returncode}: {' '.join(said)}")
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return answer
 
