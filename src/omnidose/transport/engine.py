@@ -74,6 +74,7 @@ def simulate(
     voxel_map: bool = False,
     sampling_per_cm: dict[str, float] | None = None,
     cutoff_kev: float = CUTOFF_KEV,
+    estimator: str = "expected",
     threads: int | None = None,
     backend: Backend = "auto",
     cluster: Client | None = None,
@@ -105,6 +106,10 @@ def simulate(
         scores, at some cost, in small or thin regions. Unbiased.
     cutoff_kev
         Photons below are absorbed where they are.
+    estimator
+        How deposits are scored, with one mean: ``expected`` deposits at every tentative collision (the best
+        for most), ``traced`` (those of primary photons along the whole ray; slower, better where scores are
+        rare and primary), ``analog`` (real deposits; the plain truth, noisy).
     threads
         Default: all cores (``NUMBA_NUM_THREADS``).
     backend
@@ -153,6 +158,7 @@ def simulate(
         voxel_map=voxel_map,
         sampling_per_cm=sampling_per_cm,
         cutoff_kev=cutoff_kev,
+        estimator=estimator,
     )
     run = Run(problem, _runner(problem, backend, threads, cluster))
     if histories is not None:

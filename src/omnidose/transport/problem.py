@@ -29,7 +29,7 @@ ArrayF8 = npt.NDArray[np.float64]
 CUTOFF_KEV = 1.0
 MAX_KEV = 20_000.0
 #: How deposits are scored; see ``simulate``.
-ESTIMATORS = ("expected", "analog")
+ESTIMATORS = ("expected", "analog", "traced")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -14,6 +14,7 @@ from .interactions import compton, energy_bin, fluorescence, mass_coefficient, r
 from .random import four
 from .scoring import score
 from .sources import emit
+from .tracing import trace
 from .tracking import (
     ESCAPED,
     IN_GRID,
@@ -41,7 +42,7 @@ _MEC2 = np.float32(510.99895)
 _TWO_MEC2 = np.float32(1021.9979)
 
 #: Estimators (``Method.estimator``).
-EXPECTED, ANALOG = 0, 1
+EXPECTED, ANALOG, TRACED = 0, 1, 2
 #: Before the first flight (beside ESCAPED, IN_WORLD, IN_GRID).
 BORN = 3
 
@@ -180,8 +181,9 @@ def step(pause, seed, method, geo, phys, tally, reals, wholes, sums, stack):
             sigma = mass_coefficient(phys, m, i, a, 0) * place[3]
             flux = energy / majorant
             expected = flux * place[3] * mass_coefficient(phys, m, i, a, 1)
-            sums[EXPECTED_KEV] += f64(expected)
-            if method.estimator == EXPECTED:
+            if not (first and method.estimator == TRACED):
+                sums[EXPECTED_KEV] += f64(expected)
+            if method.estimator == EXPECTED or (method.estimator == TRACED and not first):
                 score(geo, phys, place, i, a, flux, expected, first, tally)
             threshold = r2 * majorant
             if threshold < sigma or where == IN_WORLD:
@@ -230,6 +232,8 @@ def step(pause, seed, method, geo, phys, tally, reals, wholes, sums, stack):
         tau = -log(r1)
         if fresh:
             i, a = energy_bin(phys, energy)
+            if first and method.estimator == TRACED:
+                sums[EXPECTED_KEV] += trace(geo, phys, i, a, energy, x, y, z, u, v, w, tally)
             where, x, y, z, tau = enter(geo, phys, i, a, x, y, z, u, v, w, tau)
             if where != IN_GRID:
                 majorant = world_cross_section(geo, phys, i, a)
