@@ -25,7 +25,7 @@ i64 = np.int64
 _SCALE = np.float32(COUNTS_PER_KEV)
 _HALF = np.float32(0.5)
 #: Registers of a thread. Unbound the history takes 116 to 128, which leaves four blocks of 128 threads on a
-#: multiprocessor; with this bound it is six, for 100 to 200 bytes of spilled registers. Not tuned on a GPU yet.
+#: multiprocessor; with this bound it is six, for 80 to 180 bytes of spilled registers. Not tuned yet.
 MAX_REGISTERS = 80
 
 
@@ -71,8 +71,8 @@ def log(x):  # type: ignore[no-untyped-def]
 
 @jit
 def tally_add(array, index, count):  # type: ignore[no-untyped-def]
-    """Add an integer to a sum that all threads share."""
-    cuda.atomic.add(array, index, count)
+    """Add an integer to a sum that all threads share; return what it was."""
+    return cuda.atomic.add(array, index, count)
 
 
 @jit
