@@ -23,6 +23,8 @@ class Geometry(NamedTuple):
         [3] number of macro cells (x, y, z).
     cell_class
         [n_cells] majorant class of each macro cell (x fastest).
+    importance
+        [n_cells or 1] photons that a collision in a cell wants, of weight 1 over it; used if ``Method.importance``.
     cell_shape_first, cell_shape_list
         Shapes that a point of cell c may belong to, the winning one first.
     majorant
@@ -58,6 +60,7 @@ class Geometry(NamedTuple):
     inv_cell: F4
     n_cell: I4
     cell_class: U1
+    importance: F4
     cell_shape_first: I4
     cell_shape_list: I4
     majorant: F4
@@ -188,10 +191,14 @@ class Method(NamedTuple):
     Attributes
     ----------
     estimator
-        0: expected deposits at every tentative collision; 1: real deposits at real collisions.
+        0: expected deposits at every tentative collision; 1: real deposits at real collisions; 2: primaries
+        along the whole ray, the others as 0.
+    importance
+        1: photons are split and play roulette by the importance of the cell they collide in.
     """
 
     estimator: int
+    importance: int
 
 
 class Sums(NamedTuple):

@@ -31,12 +31,15 @@ from .tracking import (
 )
 
 i32 = np.int32
+u32 = np.uint32
 i64 = np.int64
 u64 = np.uint64
 f32 = np.float32
 f64 = np.float64
 _ONE = np.float32(1.0)
 _ZERO = np.float32(0.0)
+_HALF = np.float32(0.5)
+_TWO = np.float32(2.0)
 _BELOW_ONE = np.float32(0.9999999)
 _MEC2 = np.float32(510.99895)
 _TWO_MEC2 = np.float32(1021.9979)
@@ -47,16 +50,20 @@ EXPECTED, ANALOG, TRACED = 0, 1, 2
 BORN = 3
 
 #: Columns of a slot: real numbers [20], whole numbers [10], sums (float64) [6].
-X, Y, Z, U, V, W, DX, DY, DZ, T, TX, TY, TZ, ENERGY, FRACTION, MAJORANT, R2, R3, R4 = range(19)
+X, Y, Z, U, V, W, DX, DY, DZ, T, TX, TY, TZ, ENERGY, FRACTION, MAJORANT, R2, R3, R4, WEIGHT = range(20)
 HISTORY, BLOCK, BIN, CX, CY, CZ, VOXEL, WHERE, FIRST, WAITING = range(10)
 REALS, WHOLES, SUMS = 20, 10, 6
 EMITTED, DEPOSITED, ESCAPED_KEV, EXPECTED_KEV, TENTATIVE, COLLISIONS = range(6)
-#: Photons that wait at most: cascades here make two lines and a pair, and a positron two photons.
-STACK, STACK_COLUMNS = 8, 8
+#: Photons that wait at most: cascades make two lines and a pair, a positron two photons, and importance copies.
+STACK, STACK_COLUMNS = 64, 9
+#: Places on the stack that copies leave free.
+_KEPT_FREE = np.int32(8)
+#: A photon is split into this many at most at one collision.
+_MOST_COPIES = np.float32(16.0)
 
 
 @jit
-def push(stack, waiting, x, y, z, u, v, w, energy, first):
+def push(stack, waiting, x, y, z, u, v, w, energy, first, weight):
     """Keep a photon for later; ``first`` says whether it has not interacted yet."""
     stack[waiting, 0] = x
     stack[waiting, 1] = y
@@ -66,6 +73,7 @@ def push(stack, waiting, x, y, z, u, v, w, energy, first):
     stack[waiting, 5] = w
     stack[waiting, 6] = energy
     stack[waiting, 7] = _ONE if first else _ZERO
+    stack[waiting, 8] = weight
     return waiting + 1
 
 
@@ -79,7 +87,7 @@ def begin(history, seed, beam, reals, wholes, sums, stack):
     waiting = i32(0)
     if beam.pair != 0:  # the second photon of an annihilation
         sums[EMITTED] += f64(energy)
-        waiting = push(stack, waiting, x, y, z, -u, -v, -w, energy, True)
+        waiting = push(stack, waiting, x, y, z, -u, -v, -w, energy, True, _ONE)
     reals[X] = x
     reals[Y] = y
     reals[Z] = z
@@ -87,6 +95,7 @@ def begin(history, seed, beam, reals, wholes, sums, stack):
     reals[V] = v
     reals[W] = w
     reals[ENERGY] = energy
+    reals[WEIGHT] = _ONE
     wholes[HISTORY] = i64(history)
     wholes[BLOCK] = block
     wholes[FIRST] = 1
@@ -95,7 +104,7 @@ def begin(history, seed, beam, reals, wholes, sums, stack):
 
 
 @jit
-def collide(phys, m, i, a, r, r3, r4, x, y, z, u, v, w, energy, history, block, seed, waiting, stack):
+def collide(phys, m, i, a, r, r3, r4, x, y, z, u, v, w, energy, weight, history, block, seed, waiting, stack):
     """Let a photon interact; return (alive, u, v, w, energy, energy left here, block, waiting).
 
     ``r`` chooses the process, ``r3`` the polar angle, ``r4`` the azimuth.
@@ -110,7 +119,7 @@ def collide(phys, m, i, a, r, r3, r4, x, y, z, u, v, w, energy, history, block, 
             q1, q2, _q3, _q4 = four(history, block, seed)
             block += 1
             su, sv, sw = isotropic(q1, q2)
-            waiting = push(stack, waiting, x, y, z, su, sv, sw, line2, False)
+            waiting = push(stack, waiting, x, y, z, su, sv, sw, line2, False, weight)
         u, v, w = isotropic(r3, r4)
         return line1 > _ZERO, u, v, w, line1, energy - line1 - line2, block, waiting
     if r < mass_coefficient(phys, m, i, a, 3):
@@ -121,8 +130,29 @@ def collide(phys, m, i, a, r, r3, r4, x, y, z, u, v, w, energy, history, block, 
         u, v, w = deflect(u, v, w, rayleigh(phys, m, i, a, r3), r4)
         return True, u, v, w, energy, _ZERO, block, waiting
     u, v, w = isotropic(r3, r4)  # a pair: two photons back to back, from here
-    waiting = push(stack, waiting, x, y, z, -u, -v, -w, _MEC2, False)
+    waiting = push(stack, waiting, x, y, z, -u, -v, -w, _MEC2, False, weight)
     return True, u, v, w, _MEC2, energy - _TWO_MEC2, block, waiting
+
+
+@jit
+def split(geo, cx, cy, cz, weight, waiting, history, block, seed):
+    """Return (copies, weight of each, block) of a photon that collides in a macro cell of some importance.
+
+    Heavier than the cell wants: copies that share the weight, and collide each on its own. Much lighter: roulette.
+    """
+    wanted = geo.importance[u32((cz * geo.n_cell[1] + cy) * geo.n_cell[0] + cx)]
+    ratio = weight * wanted
+    if ratio >= _TWO:
+        places = f32(STACK - waiting - _KEPT_FREE)
+        copies = i32(max(min(min(ratio, _MOST_COPIES), places), _ONE))
+        return copies, weight / f32(copies), block
+    if ratio > _HALF:
+        return i32(1), weight, block
+    r1, _r2, _r3, _r4 = four(history, block, seed)
+    block += 1
+    if r1 < ratio:
+        return i32(1), weight / ratio, block
+    return i32(0), weight, block
 
 
 @jit
@@ -147,6 +177,7 @@ def step(pause, seed, method, geo, phys, tally, reals, wholes, sums, stack):
     ty = reals[TY]
     tz = reals[TZ]
     energy = reals[ENERGY]
+    weight = reals[WEIGHT]
     a = reals[FRACTION]
     majorant = reals[MAJORANT]
     r2 = reals[R2]
@@ -167,7 +198,7 @@ def step(pause, seed, method, geo, phys, tally, reals, wholes, sums, stack):
         fresh = where != IN_GRID
         alive = True
         if where == ESCAPED:
-            sums[ESCAPED_KEV] += f64(energy)
+            sums[ESCAPED_KEV] += f64(weight * energy)
             alive = False
         elif where != BORN:
             if where == IN_GRID:
@@ -179,7 +210,7 @@ def step(pause, seed, method, geo, phys, tally, reals, wholes, sums, stack):
             else:
                 place, m = in_world(geo)
             sigma = mass_coefficient(phys, m, i, a, 0) * place[3]
-            flux = energy / majorant
+            flux = weight * energy / majorant
             expected = flux * place[3] * mass_coefficient(phys, m, i, a, 1)
             if not (first and method.estimator == TRACED):
                 sums[EXPECTED_KEV] += f64(expected)
@@ -194,17 +225,34 @@ def step(pause, seed, method, geo, phys, tally, reals, wholes, sums, stack):
                     y = py
                     z = pz
                 r = r2 if where == IN_WORLD else min(threshold / sigma, _BELOW_ONE)
-                alive, u, v, w, energy, local, block, waiting = collide(
-                    phys, m, i, a, r, r3, r4, x, y, z, u, v, w, energy, history, block, seed, waiting, stack
-                )
-                soft = _ZERO if alive else max(before - local, _ZERO)  # a photon below the cut-off stays here
-                sums[COLLISIONS] += 1.0
-                sums[DEPOSITED] += f64(local + soft)
-                if method.estimator == ANALOG:
-                    score(geo, phys, place, i, a, before / sigma, local + soft, first, tally)
-                elif soft > _ZERO:  # expected values do not know it
-                    sums[EXPECTED_KEV] += f64(soft)
-                    score(geo, phys, place, i, a, _ZERO, soft, False, tally)
+                copies = i32(1)
+                if method.importance != 0 and where == IN_GRID:
+                    copies, weight, block = split(geo, cx, cy, cz, weight, waiting, history, block, seed)
+                alive = False
+                for copy in range(copies):
+                    if copy > 0:
+                        _r1, r, r3, r4 = four(history, block, seed)
+                        block += 1
+                    lives, nu, nv, nw, after, local, block, waiting = collide(
+                        phys, m, i, a, r, r3, r4, x, y, z, u, v, w, energy, weight, history, block, seed, waiting,
+                        stack,
+                    )  # fmt: skip
+                    soft = _ZERO if lives else max(energy - local, _ZERO)  # below the cut-off: stays here
+                    sums[COLLISIONS] += 1.0
+                    sums[DEPOSITED] += f64(weight * (local + soft))
+                    if method.estimator == ANALOG:
+                        score(geo, phys, place, i, a, weight * energy / sigma, weight * (local + soft), first, tally)
+                    elif soft > _ZERO:  # expected values do not know it
+                        sums[EXPECTED_KEV] += f64(weight * soft)
+                        score(geo, phys, place, i, a, _ZERO, weight * soft, False, tally)
+                    if lives and copy < copies - 1:
+                        waiting = push(stack, waiting, x, y, z, nu, nv, nw, after, False, weight)
+                    elif lives:
+                        alive = True
+                        u = nu
+                        v = nv
+                        w = nw
+                        energy = after
                 first = False
         if not alive:
             if waiting == 0:
@@ -220,6 +268,7 @@ def step(pause, seed, method, geo, phys, tally, reals, wholes, sums, stack):
             w = stack[waiting, 5]
             energy = stack[waiting, 6]
             first = stack[waiting, 7] > _ZERO
+            weight = stack[waiting, 8]
             if energy < phys.cutoff:
                 where = i32(ESCAPED)
                 continue
@@ -233,7 +282,7 @@ def step(pause, seed, method, geo, phys, tally, reals, wholes, sums, stack):
         if fresh:
             i, a = energy_bin(phys, energy)
             if first and method.estimator == TRACED:
-                sums[EXPECTED_KEV] += trace(geo, phys, i, a, energy, x, y, z, u, v, w, tally)
+                sums[EXPECTED_KEV] += trace(geo, phys, i, a, weight * energy, x, y, z, u, v, w, tally)
             where, x, y, z, tau = enter(geo, phys, i, a, x, y, z, u, v, w, tau)
             if where != IN_GRID:
                 majorant = world_cross_section(geo, phys, i, a)
@@ -278,6 +327,7 @@ def step(pause, seed, method, geo, phys, tally, reals, wholes, sums, stack):
     reals[TY] = ty
     reals[TZ] = tz
     reals[ENERGY] = energy
+    reals[WEIGHT] = weight
     reals[FRACTION] = a
     reals[MAJORANT] = majorant
     reals[R2] = r2
