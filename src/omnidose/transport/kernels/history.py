@@ -241,7 +241,17 @@ def step(pause, seed, method, geo, phys, tally, reals, wholes, sums, stack):
                     sums[COLLISIONS] += 1.0
                     sums[DEPOSITED] += f64(weight * (local + soft))
                     if method.estimator == ANALOG:
-                        score(geo, phys, place, i, a, weight * energy / sigma, weight * (local + soft), first, tally)
+                        score(
+                            geo,
+                            phys,
+                            place,
+                            i,
+                            a,
+                            weight * energy / sigma,
+                            weight * (local + soft),
+                            first,
+                            tally,
+                        )
                     elif soft > _ZERO:  # expected values do not know it
                         sums[EXPECTED_KEV] += f64(weight * soft)
                         score(geo, phys, place, i, a, _ZERO, weight * soft, False, tally)

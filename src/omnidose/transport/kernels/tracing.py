@@ -81,9 +81,7 @@ def next_surface(geo, k, best, t, x, y, z, u, v, w):
     along = dx * size[k, 5] + dy * size[k, 6] + dz * size[k, 7]
     slope = u * size[k, 5] + v * size[k, 6] + w * size[k, 7]
     half = size[k, 4]
-    best = next_roots(
-        best, t, _ONE - slope * slope, forward - along * slope, r2 - along * along - size[k, 3]
-    )
+    best = next_roots(best, t, _ONE - slope * slope, forward - along * slope, r2 - along * along - size[k, 3])
     for end in range(2):
         shift = along - half if end == 0 else along + half
         if kind == CYLINDER:

@@ -1,0 +1,144 @@
+"""Importance of places: where photons are split so that organs far from the beam are seen by enough of them.
+
+A short run shows how the dose falls with the distance from the beam. A cell whose dose is 2^-n of that in the beam wants
+2^n photons for one there, of weight 2^-n each, along the way to the organs that are asked for and not elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from omnidose.errors import InputError
+from omnidose.transport._records import Geometry
+from omnidose.transport.problem import Problem
+from omnidose.transport.runner import LocalRunner
+
+F8 = npt.NDArray[np.float64]
+
+#: Pilot runs, each with the importance that the one before it found.
+PILOT_HISTORIES = (100_000, 200_000)
+PILOT_BATCHES = 20
+#: Tissue in which scattered photons of 50 keV are halved (mm): how fast importance may fall beside an organ.
+HALVING_MM = 40.0
+#: Largest importance: log2.
+MAX_LEVEL = 14.0
+#: Share of the cells with the highest dose that counts as in the beam.
+BEAM_SHARE = 0.05
+#: Cells with less than this density (g/cm3) on average are air: no collisions there.
+AIR_BELOW_G_CM3 = 0.05
+
+
+def with_importance(problem: Problem, keys: Sequence[str], threads: int | None = None) -> Problem:
+    """Return the problem with photons split on their way to the regions ``keys``.
+
+    Means do not change. Organs in the beam lose (photons cost more), organs far away win; balances of single batches
+    then hold on average only.
+
+    Raises
+    ------
+    InputError
+        If the scene has no voxels, or a key is unknown or no region of voxels.
+    """
+    if problem.geometry.n_voxel[0] == 0:
+        raise InputError("importance needs a scene with voxels", todo="leave importance_keys out")
+    targets = _target_cells(problem, keys)
+    found = problem
+    for n, histories in enumerate(PILOT_HISTORIES):
+        dose, mass = _cell_dose(found, histories, threads, seed_shift=n + 1)
+        level = _levels(dose, mass, targets, problem.geometry)
+        geometry = problem.geometry._replace(importance=(2.0**level).astype(np.float32).reshape(-1))
+        found = replace(problem, geometry=geometry, method=problem.method._replace(importance=1))
+    return found
+
+
+def _cells_of_voxels(geo: Geometry) -> list[npt.NDArray[np.intp]]:
+    """Return the macro cell of every voxel along z, y and x."""
+    out = []
+    for axis in (2, 1, 0):
+        centre = geo.voxel_lower[axis] + (np.arange(geo.n_voxel[axis]) + 0.5) / geo.inv_voxel[axis]
+        out.append(np.clip((centre * geo.inv_cell[axis]).astype(np.intp), 0, geo.n_cell[axis] - 1))
+    return out
+
+
+def _target_cells(problem: Problem, keys: Sequence[str]) -> list[npt.NDArray[np.bool_]]:
+    """Return for every key the cells [z, y, x] that its region touches."""
+    geo = problem.geometry
+    unknown = [key for key in keys if key not in problem.keys]
+    if unknown:
+        raise InputError(
+            f"no region called {unknown}", where="importance_keys", allowed=", ".join(problem.keys)
+        )
+    shape = tuple(int(n) for n in geo.n_cell[::-1])
+    cells = _cells_of_voxels(geo)
+    kind = (geo.word >> 16).reshape([int(n) for n in geo.n_voxel[::-1]])
+    out = []
+    for key in keys:
+        region = problem.keys.index(key)
+        entries = np.flatnonzero(geo.kind_region == region)
+        kinds = np.searchsorted(geo.kind_first, entries, side="right") - 1
+        member = np.zeros(geo.kind_step.size, dtype=bool)
+        member[kinds] = True
+        k, j, i = np.nonzero(member[kind])
+        touched = np.zeros(shape, dtype=bool)
+        touched[cells[0][k], cells[1][j], cells[2][i]] = True
+        if not touched.any():
+            raise InputError(f"'{key}' is no region of voxels", where="importance_keys")
+        out.append(touched)
+    return out
+
+
+def _cell_dose(problem: Problem, histories: int, threads: int | None, seed_shift: int) -> tuple[F8, F8]:
+    """Return the dose (any unit) and the density of the macro cells [z, y, x] from a short run."""
+    geo = problem.geometry
+    voxel_shape = tuple(int(n) for n in geo.n_voxel[::-1])
+    pilot = replace(problem, voxel_shape=voxel_shape, seed=problem.seed + (seed_shift << 40))
+    runner = LocalRunner(pilot, threads)
+    runner.run(0, PILOT_BATCHES, histories // PILOT_BATCHES)
+    counts = runner.voxel_counts()
+    assert counts is not None
+    kind = geo.word >> np.uint32(16)
+    density = ((geo.word & np.uint32(0xFFFF)) * geo.kind_step[kind]).reshape(voxel_shape)
+    energy = _sum_in_cells(counts.reshape(voxel_shape) * density, geo)
+    mass = _sum_in_cells(density, geo)
+    number = _sum_in_cells(np.ones(voxel_shape, dtype=np.float32), geo)
+    dose = np.divide(energy, mass, out=np.zeros_like(energy), where=mass > 0)
+    return dose, np.divide(mass, number, out=np.zeros_like(mass), where=number > 0)
+
+
+def _sum_in_cells(values: npt.NDArray[np.floating], geo: Geometry) -> F8:
+    """Return the sums of voxel values in the macro cells [z, y, x]."""
+    out = np.asarray(values, dtype=np.float64)
+    for axis, cell in enumerate(_cells_of_voxels(geo)):
+        first = np.flatnonzero(np.diff(cell, prepend=-1))
+        summed = np.add.reduceat(out, first, axis=axis)
+        shape = list(summed.shape)
+        shape[axis] = int(geo.n_cell[2 - axis])
+        full = np.zeros(shape)
+        full[tuple(cell[first] if a == axis else slice(None) for a in range(3))] = summed
+        out = full
+    return out
+
+
+def _levels(dose: F8, density: F8, targets: list[npt.NDArray[np.bool_]], geo: Geometry) -> F8:
+    """Return log2 of the importance of every macro cell [z, y, x]."""
+    cell_mm = 10 * geo.cell_cm[::-1].astype(np.float64)
+    seen = (dose > 0) & (density > AIR_BELOW_G_CM3)
+    in_beam = np.quantile(dose[seen], 1 - BEAM_SHARE)
+    fall = np.zeros(dose.shape)
+    fall[seen] = np.log2(in_beam / dose[seen])
+    fall = ndimage.gaussian_filter(fall, 1.0) / np.maximum(
+        ndimage.gaussian_filter(seen.astype(float), 1.0), 1e-6
+    )
+    # where the short run has seen nothing the dose goes on falling
+    away, nearest = ndimage.distance_transform_edt(~seen, sampling=cell_mm, return_indices=True)
+    fall = fall[tuple(nearest)] + away / HALVING_MM
+    level = np.zeros(dose.shape)
+    for touched in targets:
+        distance = ndimage.distance_transform_edt(~touched, sampling=cell_mm)
+        level = np.maximum(level, np.minimum(fall, fall[touched].mean() - distance / HALVING_MM))
+    return np.clip(level, 0.0, MAX_LEVEL)
