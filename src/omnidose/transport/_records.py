@@ -24,7 +24,8 @@ class Geometry(NamedTuple):
     cell_class
         [n_cells] majorant class of each macro cell (x fastest).
     importance
-        [n_cells or 1] photons that a collision in a cell wants, of weight 1 over it; used if ``Method.importance``.
+        [n_cells or 1] photons that a collision in a cell wants, of weight 1 over it; used if
+        ``Method.importance``.
     cell_shape_first, cell_shape_list
         Shapes that a point of cell c may belong to, the winning one first.
     majorant

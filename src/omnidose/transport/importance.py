@@ -1,7 +1,8 @@
 """Importance of places: where photons are split so that organs far from the beam are seen by enough of them.
 
-A short run shows how the dose falls with the distance from the beam. A cell whose dose is 2^-n of that in the beam wants
-2^n photons for one there, of weight 2^-n each, along the way to the organs that are asked for and not elsewhere.
+A short run shows how the dose falls with the distance from the beam. A cell whose dose is 2^-n of that in
+the beam wants 2^n photons for one there, of weight 2^-n each, along the way to the organs that are asked for
+and not elsewhere.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ AIR_BELOW_G_CM3 = 0.05
 def with_importance(problem: Problem, keys: Sequence[str], threads: int | None = None) -> Problem:
     """Return the problem with photons split on their way to the regions ``keys``.
 
-    Means do not change. Organs in the beam lose (photons cost more), organs far away win; balances of single batches
-    then hold on average only.
+    Means do not change. Organs in the beam lose (photons cost more), organs far away win; balances of single
+    batches then hold on average only.
 
     Raises
     ------

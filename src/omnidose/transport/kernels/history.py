@@ -54,7 +54,8 @@ X, Y, Z, U, V, W, DX, DY, DZ, T, TX, TY, TZ, ENERGY, FRACTION, MAJORANT, R2, R3,
 HISTORY, BLOCK, BIN, CX, CY, CZ, VOXEL, WHERE, FIRST, WAITING = range(10)
 REALS, WHOLES, SUMS = 20, 10, 6
 EMITTED, DEPOSITED, ESCAPED_KEV, EXPECTED_KEV, TENTATIVE, COLLISIONS = range(6)
-#: Photons that wait at most: cascades make two lines and a pair, a positron two photons, and importance copies.
+#: Photons that wait at most: cascades make two lines and a pair, a positron two photons, and importance
+#: copies.
 STACK, STACK_COLUMNS = 64, 9
 #: Places on the stack that copies leave free.
 _KEPT_FREE = np.int32(8)
@@ -138,7 +139,8 @@ def collide(phys, m, i, a, r, r3, r4, x, y, z, u, v, w, energy, weight, history,
 def split(geo, cx, cy, cz, weight, waiting, history, block, seed):
     """Return (copies, weight of each, block) of a photon that collides in a macro cell of some importance.
 
-    Heavier than the cell wants: copies that share the weight, and collide each on its own. Much lighter: roulette.
+    Heavier than the cell wants: copies that share the weight, and collide each on its own. Much lighter:
+    roulette.
     """
     wanted = geo.importance[u32((cz * geo.n_cell[1] + cy) * geo.n_cell[0] + cx)]
     ratio = weight * wanted
@@ -219,7 +221,6 @@ def step(pause, seed, method, geo, phys, tally, reals, wholes, sums, stack):
             threshold = r2 * majorant
             if threshold < sigma or where == IN_WORLD:
                 fresh = True
-                before = energy
                 if where == IN_GRID:
                     x = px
                     y = py
@@ -234,8 +235,8 @@ def step(pause, seed, method, geo, phys, tally, reals, wholes, sums, stack):
                         _r1, r, r3, r4 = four(history, block, seed)
                         block += 1
                     lives, nu, nv, nw, after, local, block, waiting = collide(
-                        phys, m, i, a, r, r3, r4, x, y, z, u, v, w, energy, weight, history, block, seed, waiting,
-                        stack,
+                        phys, m, i, a, r, r3, r4, x, y, z, u, v, w, energy, weight, history, block, seed,
+                        waiting, stack,
                     )  # fmt: skip
                     soft = _ZERO if lives else max(energy - local, _ZERO)  # below the cut-off: stays here
                     sums[COLLISIONS] += 1.0

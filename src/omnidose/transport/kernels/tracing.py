@@ -1,7 +1,7 @@
 """Primary photons without chance: the deposit along a ray, voxel by voxel and shape by shape.
 
-From one wall to the next the material is the same; the expected deposit there is E exp(-tau) (1 - exp(-sigma s))
-mu_dep / sigma. Only where photons are born and which way they fly is left to chance.
+From one wall to the next the material is the same; the expected deposit there is E exp(-tau) (1 - exp(-sigma
+s)) mu_dep / sigma. Only where photons are born and which way they fly is left to chance.
 """
 
 import math

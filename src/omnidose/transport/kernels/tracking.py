@@ -86,8 +86,8 @@ def walk(geo, i, u, v, w, dx, dy, dz, t, tx, ty, tz, tau, cx, cy, cz):
 
     ``t`` is the distance flown; ``tx, ty, tz`` the distances at which the next wall of each axis is met, and
     ``dx, dy, dz`` those between walls. Returns (still inside the grid, t, tx, ty, tz, cx, cy, cz,
-    majorant); outside the last is the tau that is left. Cells are integers, so that rounding cannot trap a photon
-    at a wall.
+    majorant); outside the last is the tau that is left. Cells are integers, so that rounding cannot trap a
+    photon at a wall.
     """
     nx = geo.n_cell[0]
     ny = geo.n_cell[1]
