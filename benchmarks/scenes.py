@@ -2,142 +2,32 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
-from omnidose.transport import tg195
+from omnidose.transport.checks.anchors import (
+    ANCHOR_SHAPE_ZYX,
+    BEAM,
+    Anchor,
+    anchor_chest,
+    helix,
+    icrp_chest,
+    organ_regions,
+    plain_box,
+    stylised_chest,
+)
 from omnidose.transport.engine import simulate
-from omnidose.transport.scene import AIR, Box, Scene, VoxelGrid
-from omnidose.transport.sources import PyramidSource, RotatingSource, Source
+from omnidose.transport.scene import Scene
+from omnidose.transport.sources import RotatingSource
 from omnidose.transport.tally import Region, Tally
-from omnidose.volume import Grid
 
-if TYPE_CHECKING:
-    from omnidose.anatomy.body import BodyModel
+__all__ = [
+    "ANCHORS", "ANCHOR_SHAPE_ZYX", "BEAM", "Anchor", "Chest", "anchor_chest", "plain_box", "run_anchor",
+    "run_engine",
+]  # fmt: skip
 
-BEAM = "120 kVp"
-SLOPE = 195 / 1800
-LOWER_MM, UPPER_MM = (-195.0, -195.0, 1550.0), (195.0, 195.0, 1750.0)
-#: Scan of the chest: height of the lungs in the family's adult (trunk base at 0), 40 mm collimation.
+#: Scan of the chest: height of the lungs in the family's adult (trunk base at 0).
 CHEST_Z_MM = (400.0, 680.0)
-FOCUS_MM, FAN_RADIUS_MM, COLLIMATION_MM = 600.0, 250.0, 40.0
-#: The anchor chest: voxels of 1 mm, and the slice of the turning fan at the axis.
-ANCHOR_SHAPE_ZYX = (300, 300, 500)
-ANCHOR_COLLIMATION_MM = 10.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Anchor:
-    """A scene that both the plain engine and the real one run."""
-
-    name: str
-    scene: Scene
-    source: Source
-    regions: tuple[Region, ...] = ()
-
-
-def plain_box() -> Anchor:
-    """The block of TG-195 case 2, radiography."""
-    block = Box(key="body", material=tg195.SOFT_TISSUE, lower_mm=LOWER_MM, upper_mm=UPPER_MM)
-    source = PyramidSource(
-        position_mm=(0, 0, 0),
-        direction=(0, 0, 1),
-        up=(0, 1, 0),
-        half_tangents=(-SLOPE, SLOPE, -SLOPE, SLOPE),
-        spectrum=tg195.spectrum(BEAM),
-    )
-    return Anchor(name=f"TG-195 case 2, {BEAM}", scene=Scene(shapes=(block,)), source=source)
-
-
-def icrp_chest() -> Anchor:
-    """The chest of the ICRP 110 male, 500x300x300 voxels of 1 mm; needs the imported phantom.
-
-    Raises
-    ------
-    InputError
-        If the phantom is not installed.
-    """
-    from omnidose.anatomy.icrp110 import load_reference_phantom
-
-    return anchor_chest(load_reference_phantom("AM"), "ICRP 110 male, chest of 1 mm")
-
-
-def stylised_chest() -> Anchor:
-    """The chest of the stylised man (made of 3 mm voxels), 500x300x300 voxels of 1 mm: anybody has it."""
-    from omnidose.anatomy.stylised.make import make_phantom
-
-    return anchor_chest(make_phantom("M", voxel_mm=3.0, arms="down"), "stylised man, chest of 1 mm")
-
-
-def anchor_chest(body: BodyModel, name: str) -> Anchor:
-    """Crop a body to 300 mm around the middle of its lungs, resampled to 1 mm (nearest voxel).
-
-    A 120 kVp fan as wide as the chest at the axis, 10 mm thick, turns once around the middle of the
-    chest, focus at 600 mm. Regions are the organs that the crop touches. The arrays take 0.3 GB and the
-    voxel lists of the regions 8 bytes per voxel of the body, 0.25 GB.
-    """
-    lungs = np.isin(body.labels, [body.organ(f"{side}-lung").label for side in ("left", "right")])
-    z_mm = _middle_mm(lungs.any(axis=(1, 2)), body.grid, 2)
-    slab = body.material_index[np.abs(body.grid.axis_mm(2) - z_mm) <= ANCHOR_SHAPE_ZYX[0] / 2] > 0
-    x_mm = _middle_mm(slab.any(axis=(0, 1)), body.grid, 0)
-    y_mm = _middle_mm(slab.any(axis=(0, 2)), body.grid, 1)
-    nz, ny, nx = ANCHOR_SHAPE_ZYX
-    origin = (x_mm - (nx - 1) / 2, y_mm - (ny - 1) / 2, z_mm - (nz - 1) / 2)
-    grid = Grid(shape_zyx=ANCHOR_SHAPE_ZYX, spacing_mm=(1.0, 1.0, 1.0), origin_mm=origin)
-    axes = [_nearest(body.grid, grid, axis) for axis in (2, 1, 0)]
-    place = np.ix_(*[np.maximum(found, 0) for found in axes])
-    beyond = [found < 0 for found in axes]
-    outside = beyond[0][:, None, None] | beyond[1][None, :, None] | beyond[2][None, None, :]
-    material, density, labels = body.material_index[place], body.density_g_cm3[place], body.labels[place]
-    material[outside], density[outside], labels[outside] = 0, AIR.density_g_cm3, 0
-    across, along = FAN_RADIUS_MM / FOCUS_MM, ANCHOR_COLLIMATION_MM / 2 / FOCUS_MM
-    return Anchor(
-        name=name,
-        scene=Scene(
-            voxels=VoxelGrid(
-                grid=grid, materials=body.materials, material_index=material, density_g_cm3=density
-            )
-        ),
-        source=RotatingSource(
-            isocentre_mm=(x_mm, y_mm),
-            focus_mm=FOCUS_MM,
-            segments=np.array([[0.0, 2 * math.pi, z_mm, z_mm, 1.0]]),
-            half_tangents=(-across, across, -along, along),
-            spectra=(tg195.spectrum(BEAM),),
-        ),
-        regions=organ_regions(body, labels),
-    )
-
-
-def _middle_mm(present: npt.NDArray[np.bool_], grid: Grid, axis: int) -> float:
-    """Return the middle of the voxels that are True along an axis."""
-    where = grid.axis_mm(axis)[present]
-    return 0.5 * float(where[0] + where[-1])
-
-
-def _nearest(coarse: Grid, fine: Grid, axis: int) -> npt.NDArray[np.intp]:
-    """Return for every fine voxel the coarse one that holds its centre, -1 outside."""
-    inside = (fine.axis_mm(axis) - coarse.lower_mm[axis]) / coarse.spacing_mm[axis]
-    found = np.floor(inside).astype(np.intp)
-    found[(found < 0) | (found >= coarse.shape_zyx[2 - axis])] = -1
-    return found
-
-
-def organ_regions(body: BodyModel, labels: npt.NDArray[np.uint8]) -> tuple[Region, ...]:
-    """Return the organs that occur; one sort instead of one search per organ."""
-    order = np.argsort(labels, axis=None, kind="stable")
-    last = np.cumsum(np.bincount(labels.ravel(), minlength=256))
-    return tuple(
-        Region(key=o.key, voxels=order[last[o.label - 1] : last[o.label]])
-        for o in body.organs
-        if last[o.label] > last[o.label - 1]
-    )
-
 
 #: Name on the command line -> anchor scene.
 ANCHORS: dict[str, Callable[[], Anchor]] = {
@@ -178,20 +68,9 @@ class Chest:
         from omnidose.anatomy.stylised.make import make_phantom
 
         body = make_phantom("F", voxel_mm=voxel_mm, arms="up")
-        turns = (CHEST_Z_MM[1] - CHEST_Z_MM[0]) / COLLIMATION_MM
-        angles = np.linspace(0, 2 * math.pi * turns, math.ceil(36 * turns) + 1)
-        z = np.linspace(*CHEST_Z_MM, angles.size)
-        segments = np.stack([angles[:-1], angles[1:], z[:-1], z[1:], np.ones(angles.size - 1)], axis=1)
-        across, along = FAN_RADIUS_MM / FOCUS_MM, COLLIMATION_MM / 2 / FOCUS_MM
         return cls(
             scene=Scene.from_body(body),
-            source=RotatingSource(
-                isocentre_mm=(0, 0),
-                focus_mm=FOCUS_MM,
-                segments=segments,
-                half_tangents=(-across, across, -along, along),
-                spectra=(tg195.spectrum(BEAM),),
-            ),
+            source=helix(CHEST_Z_MM),
             regions=organ_regions(body, body.labels),
         )
 

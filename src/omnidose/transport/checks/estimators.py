@@ -1,0 +1,129 @@
+"""Check that the three estimators and importance have one mean, on every validation scene."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from omnidose.anatomy.icrp110 import has_reference_phantom
+from omnidose.physics.spectra import Spectrum
+from omnidose.transport import iodine_sphere, tg195
+from omnidose.transport.checks.anchors import Anchor, chest_ct, icrp_chest, plain_box, stylised_chest
+from omnidose.transport.checks.oracle import random_scene
+from omnidose.transport.checks.small_scenes import BONE
+from omnidose.transport.engine import simulate
+from omnidose.transport.scene import Box, Scene, Sphere, VoxelGrid
+from omnidose.transport.sources import ParallelSource
+from omnidose.transport.tally import Region, Tally
+from omnidose.validation import Context, Row, within
+from omnidose.volume import Grid
+
+#: Regions whose stated error is larger are left out: too few events for a normal distribution.
+WORST_ERROR = 0.05
+SIGMA_LIMIT = 4.0
+IN_SCENE = "two estimators of one quantity"
+
+
+def _thyroid() -> Anchor:
+    """A sphere with 0.1 % iodine in soft tissue, 40 keV: fluorescence leaves it."""
+    iodine = iodine_sphere.with_iodine(0.001)
+    body = Box(key="body", material=tg195.SOFT_TISSUE, lower_mm=(-60, -60, -60), upper_mm=(60, 60, 60))
+    thyroid = Sphere(key="thyroid", material=iodine, centre_mm=(0, 0, -40), radius_mm=13.4)
+    return Anchor(name="iodine thyroid", scene=Scene(shapes=(body, thyroid)), source=_beam(40.0))
+
+
+def _beam(energy_kev: float) -> ParallelSource:
+    return ParallelSource(
+        centre_mm=(0, 0, -150), direction=(0, 0, 1), up=(0, 1, 0), half_widths_mm=(40, 40),
+        spectrum=Spectrum.line(energy_kev),
+    )  # fmt: skip
+
+
+def _voxel_slices(name: str, densities: list[float], energy_kev: float) -> Anchor:
+    """Slices of 2 mm of one material and different densities: skin, lung, bone and their edges."""
+    n = len(densities)
+    shape = (n, 40, 40)
+    density = np.broadcast_to(np.array(densities, np.float32)[:, None, None], shape).copy()
+    grid = Grid.centred(shape, (2.0, 2.0, 2.0))
+    index = (density > 1.5).astype(np.uint8)
+    flat = np.arange(n * 1600).reshape(n, 1600)
+    return Anchor(
+        name=name,
+        scene=Scene(
+            voxels=VoxelGrid(
+                grid=grid, materials=(tg195.SOFT_TISSUE, BONE), material_index=index, density_g_cm3=density
+            )
+        ),
+        source=_beam(energy_kev),
+        regions=tuple(Region(key=f"slice {k}", voxels=flat[k]) for k in range(n)),
+    )
+
+
+def scenes(context: Context) -> Iterator[tuple[Anchor, float]]:
+    """Yield every scene and the number of histories."""
+    scale = 10.0 if context.full else 1.0
+    yield plain_box(), 2e5 * scale
+    yield _thyroid(), 2e5 * scale
+    yield _voxel_slices("breast skin, 25 keV", [1.09] + [0.93] * 20 + [1.09], 25.0), 1e5 * scale
+    yield (
+        _voxel_slices(
+            "lung, bone and their edges, 60 keV", [1.05, 0.26, 0.26, 1.92, 1.92, 0.26, 0.26, 1.05], 60.0
+        ),
+        (1e5 * scale),
+    )
+    for number in range(10 if context.full else 3):
+        scene = random_scene(number)
+        name = f"random scene {number}"
+        yield Anchor(name=name, scene=scene.scene, source=scene.source, regions=scene.regions), 5e4 * scale
+    if context.full:
+        installed = has_reference_phantom("AM") and has_reference_phantom("AF")
+        yield (icrp_chest() if installed else stylised_chest()), 4e5
+        if installed:
+            yield chest_ct(), 1e6
+
+
+def deviations(first: Tally, second: Tally) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Return the differences in standard errors [n], and which regions have enough events to judge."""
+    error = np.hypot(first.std_kev, second.std_kev)
+    judged = (first.std_rel < WORST_ERROR) & (second.std_rel < WORST_ERROR) & (error > 0)
+    difference = first.energy_kev - second.energy_kev
+    return np.where(judged, difference / np.where(error > 0, error, 1), 0.0), judged
+
+
+def _run(anchor: Anchor, histories: float, seed: int, **options: Any) -> Tally:
+    return simulate(
+        anchor.scene, anchor.source, regions=anchor.regions, histories=histories, seed=seed, backend="cpu",
+        **options,
+    )  # fmt: skip
+
+
+def check(context: Context) -> Iterator[Row]:
+    """Analog and traced against expected values, independent seeds; importance where there are voxels."""
+    pooled: list[float] = []
+    for anchor, histories in scenes(context):
+        context.progress(anchor.name)
+        run = partial(_run, anchor, histories)
+        plain = run(1)
+        others = {"analog": run(2, estimator="analog"), "traced": run(3, estimator="traced")}
+        if anchor.name == "lung, bone and their edges, 60 keV" or "CT" in anchor.name:
+            others["importance"] = run(4, importance_keys=[anchor.regions[-1].key])
+        for name, other in others.items():
+            z, judged = deviations(plain, other)
+            pooled += (z[judged] ** 2).tolist()
+            worst = int(np.argmax(np.abs(z)))
+            yield within(
+                f"{anchor.name}: {name} against expected values, largest deviation",
+                float(z[worst]), 0.0, unit="standard errors", source=IN_SCENE,
+                bounds=(-SIGMA_LIMIT, SIGMA_LIMIT),
+                note=f"{plain.keys[worst]}; {int(judged.sum())} of {judged.size} judged (errors below 5 %)",
+            )  # fmt: skip
+    mean, spread = float(np.mean(pooled)), math.sqrt(2 / len(pooled))
+    yield within(
+        "all scenes and regions: reduced chi-square", mean, 1.0, unit="1", source=IN_SCENE,
+        bounds=(0.0, 1.04 + 5 * spread), note=f"{len(pooled)} differences; regions of a scene share photons",
+    )  # fmt: skip
