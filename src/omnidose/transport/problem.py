@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from omnidose.transport.geometry import (
     majorants,
     scene_materials,
 )
+from omnidose.transport.outputs import Asked, region_volumes_cm3
 from omnidose.transport.physics_tables import compile_physics
 from omnidose.transport.scene import Scene
 from omnidose.transport.shapes import shape_bounds_mm, shape_kind, shape_sizes_cm, visible_volumes_cm3
@@ -45,6 +46,8 @@ class Problem:
         Names [n] and masses [n] of what is scored: shapes' keys first, then regions.
     voxel_shape
         (z, y, x) of the dose map, or None if none is wanted.
+    asked
+        Outputs besides.
     """
 
     keys: tuple[str, ...]
@@ -55,6 +58,7 @@ class Problem:
     beam: Beam
     physics: Physics
     voxel_shape: tuple[int, int, int] | None
+    asked: Asked = field(default_factory=Asked)
 
     @property
     def voxel_volume_cm3(self) -> float:
@@ -72,8 +76,15 @@ def compile_problem(
     sampling_per_cm: dict[str, float] | None = None,
     cutoff_kev: float = CUTOFF_KEV,
     estimator: str = "expected",
+    asked: Asked | None = None,
 ) -> Problem:
-    """Compile a scene and a source; parameters and errors as in ``omnidose.transport.engine.simulate``."""
+    """Compile a scene and a source; parameters and errors as in ``omnidose.transport.engine.simulate``.
+
+    ``asked``: outputs besides the energies of regions and the map.
+    """
+    asked = asked or Asked()
+    if asked.voxel_error and not voxel_map:
+        raise InputError("errors of voxels need the voxel map", where="voxel_error", todo="voxel_map=True")
     if regions and scene.voxels is None:
         raise InputError("regions are voxels, but the scene has no voxel grid", todo="use shapes")
     if voxel_map and scene.voxels is None:
@@ -116,11 +127,16 @@ def compile_problem(
         keys=keys,
         mass_g=_masses(scene, shape_keys, ordered),
         seed=seed,
-        method=Method(estimator=ESTIMATORS.index(estimator), importance=0),
+        method=asked.method(ESTIMATORS.index(estimator), fine.lower_mm),
         geometry=_geometry(scene, source, major, physics, packed, response_index),
         beam=compile_source(source, fine.lower_mm),
         physics=physics,
         voxel_shape=scene.voxels.grid.shape_zyx if scene.voxels is not None and voxel_map else None,
+        asked=replace(
+            asked,
+            origin_mm=fine.lower_mm,
+            volume_cm3=region_volumes_cm3(scene, shape_keys, ordered) if asked.spectra is not None else None,
+        ),
     )
 
 

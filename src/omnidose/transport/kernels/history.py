@@ -11,6 +11,7 @@ from ._target import energy_add, fetch, jit, log
 from .directions import deflect, isotropic
 from .geometry import voxel_at
 from .interactions import compton, energy_bin, fluorescence, mass_coefficient, rayleigh
+from .outputs import leave_world, score_spectrum, trail
 from .random import four
 from .scoring import score
 from .sources import emit
@@ -41,6 +42,8 @@ _ZERO = np.float32(0.0)
 _HALF = np.float32(0.5)
 _TWO = np.float32(2.0)
 _BELOW_ONE = np.float32(0.9999999)
+_NOTHING = np.int32(0)
+_SOMETHING = np.int32(1)
 _MEC2 = np.float32(510.99895)
 _TWO_MEC2 = np.float32(1021.9979)
 
@@ -51,7 +54,7 @@ BORN = 3
 
 #: Columns of a slot: real numbers [20], whole numbers [10], sums (float64) [6].
 X, Y, Z, U, V, W, DX, DY, DZ, T, TX, TY, TZ, ENERGY, FRACTION, MAJORANT, R2, R3, R4, WEIGHT = range(20)
-HISTORY, BLOCK, BIN, CX, CY, CZ, VOXEL, WHERE, FIRST, WAITING = range(10)
+HISTORY, BLOCK, BIN, CX, CY, CZ, VOXEL, WHERE, PAST, WAITING = range(10)
 REALS, WHOLES, SUMS = 20, 10, 6
 EMITTED, DEPOSITED, ESCAPED_KEV, EXPECTED_KEV, TENTATIVE, COLLISIONS = range(6)
 #: Photons that wait at most: cascades make two lines and a pair, a positron two photons, and importance
@@ -64,8 +67,8 @@ _MOST_COPIES = np.float32(16.0)
 
 
 @jit
-def push(stack, waiting, x, y, z, u, v, w, energy, first, weight):
-    """Keep a photon for later; ``first`` says whether it has not interacted yet."""
+def push(stack, waiting, x, y, z, u, v, w, energy, past, weight):
+    """Keep a photon for later; ``past`` says what it has been through (0: nothing yet)."""
     stack[waiting, 0] = x
     stack[waiting, 1] = y
     stack[waiting, 2] = z
@@ -73,7 +76,7 @@ def push(stack, waiting, x, y, z, u, v, w, energy, first, weight):
     stack[waiting, 4] = v
     stack[waiting, 5] = w
     stack[waiting, 6] = energy
-    stack[waiting, 7] = _ONE if first else _ZERO
+    stack[waiting, 7] = f32(past)
     stack[waiting, 8] = weight
     return waiting + 1
 
@@ -88,7 +91,7 @@ def begin(history, seed, beam, reals, wholes, sums, stack):
     waiting = i32(0)
     if beam.pair != 0:  # the second photon of an annihilation
         sums[EMITTED] += f64(energy)
-        waiting = push(stack, waiting, x, y, z, -u, -v, -w, energy, True, _ONE)
+        waiting = push(stack, waiting, x, y, z, -u, -v, -w, energy, _NOTHING, _ONE)
     reals[X] = x
     reals[Y] = y
     reals[Z] = z
@@ -99,16 +102,17 @@ def begin(history, seed, beam, reals, wholes, sums, stack):
     reals[WEIGHT] = _ONE
     wholes[HISTORY] = i64(history)
     wholes[BLOCK] = block
-    wholes[FIRST] = 1
+    wholes[PAST] = 0
     wholes[WAITING] = waiting
     wholes[WHERE] = BORN
 
 
 @jit
-def collide(phys, m, i, a, r, r3, r4, x, y, z, u, v, w, energy, weight, history, block, seed, waiting, stack):
+def collide(phys, m, i, a, r, r3, r4, x, y, z, u, v, w, energy, history, block, seed, waiting, stack, past, weight):
     """Let a photon interact; return (alive, u, v, w, energy, energy left here, block, waiting).
 
-    ``r`` chooses the process, ``r3`` the polar angle, ``r4`` the azimuth.
+    ``r`` chooses the process, ``r3`` the polar angle, ``r4`` the azimuth; ``past`` and ``weight`` go to
+    new photons.
     """
     if r < mass_coefficient(phys, m, i, a, 2):
         if phys.vacancy_first[m] == phys.vacancy_first[m + 1]:
@@ -120,7 +124,7 @@ def collide(phys, m, i, a, r, r3, r4, x, y, z, u, v, w, energy, weight, history,
             q1, q2, _q3, _q4 = four(history, block, seed)
             block += 1
             su, sv, sw = isotropic(q1, q2)
-            waiting = push(stack, waiting, x, y, z, su, sv, sw, line2, False, weight)
+            waiting = push(stack, waiting, x, y, z, su, sv, sw, line2, past, weight)
         u, v, w = isotropic(r3, r4)
         return line1 > _ZERO, u, v, w, line1, energy - line1 - line2, block, waiting
     if r < mass_coefficient(phys, m, i, a, 3):
@@ -131,7 +135,7 @@ def collide(phys, m, i, a, r, r3, r4, x, y, z, u, v, w, energy, weight, history,
         u, v, w = deflect(u, v, w, rayleigh(phys, m, i, a, r3), r4)
         return True, u, v, w, energy, _ZERO, block, waiting
     u, v, w = isotropic(r3, r4)  # a pair: two photons back to back, from here
-    waiting = push(stack, waiting, x, y, z, -u, -v, -w, _MEC2, False, weight)
+    waiting = push(stack, waiting, x, y, z, -u, -v, -w, _MEC2, past, weight)
     return True, u, v, w, _MEC2, energy - _TWO_MEC2, block, waiting
 
 
@@ -193,7 +197,7 @@ def step(pause, seed, method, geo, phys, tally, reals, wholes, sums, stack):
     cy = i32(wholes[CY])
     cz = i32(wholes[CZ])
     where = i32(wholes[WHERE])
-    first = wholes[FIRST] != 0
+    past = i32(wholes[PAST])
     waiting = i32(wholes[WAITING])
     while True:
         # what happens here
@@ -201,6 +205,8 @@ def step(pause, seed, method, geo, phys, tally, reals, wholes, sums, stack):
         alive = True
         if where == ESCAPED:
             sums[ESCAPED_KEV] += f64(weight * energy)
+            if method.follow != 0 and energy >= phys.cutoff:
+                leave_world(geo, method, x, y, z, u, v, w, energy, past, history, tally)
             alive = False
         elif where != BORN:
             if where == IN_GRID:
@@ -214,10 +220,13 @@ def step(pause, seed, method, geo, phys, tally, reals, wholes, sums, stack):
             sigma = mass_coefficient(phys, m, i, a, 0) * place[3]
             flux = weight * energy / majorant
             expected = flux * place[3] * mass_coefficient(phys, m, i, a, 1)
-            if not (first and method.estimator == TRACED):
+            traced = past == 0 and method.estimator == TRACED
+            if not traced:
                 sums[EXPECTED_KEV] += f64(expected)
-            if method.estimator == EXPECTED or (method.estimator == TRACED and not first):
-                score(geo, phys, place, i, a, flux, expected, first, tally)
+            if method.estimator != ANALOG and not traced:
+                score(geo, phys, place, i, a, flux, expected, past == 0, tally)
+            if tally.spectra.size > 0:
+                score_spectrum(geo, method, place, energy, weight / majorant, past == 0, tally)
             threshold = r2 * majorant
             if threshold < sigma or where == IN_WORLD:
                 fresh = True
@@ -229,42 +238,35 @@ def step(pause, seed, method, geo, phys, tally, reals, wholes, sums, stack):
                 copies = i32(1)
                 if method.importance != 0 and where == IN_GRID:
                     copies, weight, block = split(geo, cx, cy, cz, weight, waiting, history, block, seed)
+                unscattered = past == 0
+                before = past
                 alive = False
                 for copy in range(copies):
                     if copy > 0:
                         _r1, r, r3, r4 = four(history, block, seed)
                         block += 1
+                    past = trail(phys, m, i, a, energy, r, before) if method.follow != 0 else _SOMETHING
                     lives, nu, nv, nw, after, local, block, waiting = collide(
-                        phys, m, i, a, r, r3, r4, x, y, z, u, v, w, energy, weight, history, block, seed,
-                        waiting, stack,
+                        phys, m, i, a, r, r3, r4, x, y, z, u, v, w, energy, history, block, seed, waiting,
+                        stack, past, weight,
                     )  # fmt: skip
                     soft = _ZERO if lives else max(energy - local, _ZERO)  # below the cut-off: stays here
                     sums[COLLISIONS] += 1.0
                     sums[DEPOSITED] += f64(weight * (local + soft))
                     if method.estimator == ANALOG:
-                        score(
-                            geo,
-                            phys,
-                            place,
-                            i,
-                            a,
-                            weight * energy / sigma,
-                            weight * (local + soft),
-                            first,
-                            tally,
-                        )
+                        path = weight * energy / sigma
+                        score(geo, phys, place, i, a, path, weight * (local + soft), unscattered, tally)
                     elif soft > _ZERO:  # expected values do not know it
                         sums[EXPECTED_KEV] += f64(weight * soft)
                         score(geo, phys, place, i, a, _ZERO, weight * soft, False, tally)
                     if lives and copy < copies - 1:
-                        waiting = push(stack, waiting, x, y, z, nu, nv, nw, after, False, weight)
+                        waiting = push(stack, waiting, x, y, z, nu, nv, nw, after, past, weight)
                     elif lives:
                         alive = True
                         u = nu
                         v = nv
                         w = nw
                         energy = after
-                first = False
         if not alive:
             if waiting == 0:
                 for k in range(SUMS):
@@ -278,7 +280,7 @@ def step(pause, seed, method, geo, phys, tally, reals, wholes, sums, stack):
             v = stack[waiting, 4]
             w = stack[waiting, 5]
             energy = stack[waiting, 6]
-            first = stack[waiting, 7] > _ZERO
+            past = i32(stack[waiting, 7])
             weight = stack[waiting, 8]
             if energy < phys.cutoff:
                 where = i32(ESCAPED)
@@ -292,7 +294,7 @@ def step(pause, seed, method, geo, phys, tally, reals, wholes, sums, stack):
         tau = -log(r1)
         if fresh:
             i, a = energy_bin(phys, energy)
-            if first and method.estimator == TRACED:
+            if past == 0 and method.estimator == TRACED:
                 sums[EXPECTED_KEV] += trace(geo, phys, i, a, weight * energy, x, y, z, u, v, w, tally)
             where, x, y, z, tau = enter(geo, phys, i, a, x, y, z, u, v, w, tau)
             if where != IN_GRID:
@@ -351,6 +353,6 @@ def step(pause, seed, method, geo, phys, tally, reals, wholes, sums, stack):
     wholes[CZ] = cz
     wholes[VOXEL] = voxel
     wholes[WHERE] = where
-    wholes[FIRST] = 1 if first else 0
+    wholes[PAST] = past
     wholes[WAITING] = waiting
     return True
