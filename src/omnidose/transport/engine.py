@@ -31,7 +31,7 @@ BATCHES = 100
 MOST_BATCHES = 10000
 LARGEST_BATCH = 250_000
 #: Histories per batch when the run stops at a precision.
-BATCH_HISTORIES = 20_000
+BATCH_HISTORIES = 10_000
 #: A run that stops at a precision stops here at the latest.
 MAX_HISTORIES = 2_000_000_000
 #: Progress is told about so often.
@@ -256,7 +256,7 @@ class Run:
 
         The looks depend on the batches alone, not on who ran them.
         """
-        self.per_batch = BATCH_HISTORIES
+        self.per_batch = max(min(BATCH_HISTORIES, max_histories // BATCHES), 1)  # no cap is overrun
         limit = max(BATCHES, math.ceil(max_histories / self.per_batch))
         goal = min(max(BATCHES, math.ceil(min_histories / self.per_batch)), limit)
         need = goal

@@ -108,7 +108,9 @@ def begin(history, seed, beam, reals, wholes, sums, stack):
 
 
 @jit
-def collide(phys, m, i, a, r, r3, r4, x, y, z, u, v, w, energy, history, block, seed, waiting, stack, past, weight):
+def collide(
+    phys, m, i, a, r, r3, r4, x, y, z, u, v, w, energy, history, block, seed, waiting, stack, past, weight
+):
     """Let a photon interact; return (alive, u, v, w, energy, energy left here, block, waiting).
 
     ``r`` chooses the process, ``r3`` the polar angle, ``r4`` the azimuth; ``past`` and ``weight`` go to
