@@ -12,6 +12,7 @@ terms, so that S may be float32. All photons of a history lie in one group, and 
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -253,8 +254,10 @@ class FoldingRunner(LocalRunner):
         """Return standard errors per history, flat, of part of the map; NaN from one group."""
         squares = self._squares[begin - self._part.fold : end - self._part.fold]
         degrees = self._n_groups - 1
-        factor = self._n_batches / degrees / histories**2 if degrees > 0 else np.nan
-        return np.asarray(np.sqrt(squares * np.float64(factor)), dtype=np.float32)
+        factor = math.sqrt(self._n_batches / degrees) / histories if degrees > 0 else math.nan
+        out = np.sqrt(squares)
+        out *= np.float32(factor)
+        return np.asarray(out)
 
     def _mean(self, begin: int, end: int, histories: int) -> ArrayF8:
         total = self._total[begin - self._part.fold : end - self._part.fold]
