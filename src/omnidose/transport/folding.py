@@ -32,7 +32,7 @@ from omnidose.transport.runner import VOXEL_COUNT, ArrayI8, BatchSums, LocalRunn
 from omnidose.transport.tally import Tally
 
 #: Batches in the first groups, and share of all batches before it that a later group has: 20 groups in a run
-#: of 40 batches, 112 in one of 4000.
+#: of 40 batches, 120 in one of 4000.
 FIRST_GROUP, GROUP_SHARE = 2, 1 / 20
 #: The main thread looks so often at what the others have done.
 LOOK_S = 0.2

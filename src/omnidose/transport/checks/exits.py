@@ -1,4 +1,4 @@
-"""Photons that leave: image of primary ones, classes of scattered ones, the list of them, the balance of energy."""
+"""Photons that leave: image of primary ones, classes of scattered ones, their list; the balance of energy."""
 
 from __future__ import annotations
 

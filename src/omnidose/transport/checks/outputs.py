@@ -36,7 +36,7 @@ from omnidose.volume import Grid
 
 ArrayF8 = npt.NDArray[np.float64]
 
-SEEDS, MANY_SEEDS = 40, 200
+SEEDS, MANY_SEEDS = 40, 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +112,10 @@ def check_voxels(histories: int) -> Iterator[Row]:
             tolerance_rel=1e-5,
         )
     three = _tally(problem, 1, histories, threads=3)
-    same = np.array_equal(three.voxel_std_kev_g, tally.voxel_std_kev_g) and np.array_equal(
-        three.voxel_dose_kev_g, tally.voxel_dose_kev_g
+    assert three.voxel_dose_kev_g is not None
+    assert three.voxel_std_kev_g is not None
+    same = np.array_equal(three.voxel_dose_kev_g.ravel(), maps[0]) and np.array_equal(
+        three.voxel_std_kev_g.ravel(), errors[0]
     )
     yield within(
         "doses and errors of voxels have the same bits with 1 and 3 threads",
@@ -313,7 +315,7 @@ def check(context: Context) -> Iterator[Row]:
     context.progress("errors of voxels")
     yield from check_voxels(20_000 * many)
     context.progress("covariances")
-    yield from check_covariances(2000 * many)
+    yield from check_covariances(2000)
     context.progress("fluence spectra")
     yield from check_spectra(2e5 * many)
     context.progress("exit photons")
