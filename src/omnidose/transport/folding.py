@@ -23,7 +23,6 @@ import numpy as np
 
 from omnidose.errors import RangeError
 from omnidose.transport.kernels._target import jit
-from omnidose.transport.kernels.history import STACK
 from omnidose.transport.kernels.outputs import EXIT_NUMBERS
 from omnidose.transport.outputs import ArrayF4, ArrayF8, ExitImage, FluenceSpectra
 from omnidose.transport.phase_space import PhaseSpace, exit_bytes
@@ -34,6 +33,8 @@ from omnidose.transport.tally import Tally
 #: Batches in the first groups, and share of all batches before it that a later group has: 20 groups in a run
 #: of 40 batches, 120 in one of 4000.
 FIRST_GROUP, GROUP_SHARE = 2, 1 / 20
+#: Photons that leave, of which a batch can keep so many for each of its histories.
+EXITS_PER_HISTORY = 8
 #: The main thread looks so often at what the others have done.
 LOOK_S = 0.2
 GB = 1e9
@@ -210,7 +211,8 @@ class FoldingRunner(LocalRunner):
         part, maps = self._part, self._maps[thread]
         asked = self._problem.asked.exits
         count = np.zeros(1 if asked else 0, dtype=np.int64)
-        room = min(asked - self._n_kept, (STACK + 1) * per_batch)  # not touched, it takes no memory
+        # more than cascades of 20 MeV make; what is not touched takes no memory
+        room = min(asked - self._n_kept, EXITS_PER_HISTORY * per_batch + 64)
         rows = np.empty(max(room, 0) * EXIT_NUMBERS)
         self._run_batch(
             batch,

@@ -13,7 +13,8 @@ from omnidose.physics.elements import Process
 from omnidose.physics.material_library import material
 from omnidose.physics.photons import mass_attenuation_cm2_g
 from omnidose.physics.spectra import Spectrum
-from omnidose.transport.engine import simulate
+from omnidose.transport.engine import BATCHES, simulate
+from omnidose.transport.folding import groups
 from omnidose.transport.outputs import ImagePlane
 from omnidose.transport.scene import VACUUM, Box, Scene, Sphere
 from omnidose.transport.sources import ParallelSource, PyramidSource
@@ -23,8 +24,8 @@ from omnidose.validation import Row, within
 ArrayF8 = npt.NDArray[np.float64]
 
 SIGMAS = 4.0
-#: Groups of a run of 40 batches: what its errors rest on.
-GROUPS = 20
+#: Groups of a run with a fixed number of histories: what its errors rest on.
+GROUPS = len(list(groups(0, BATCHES)))
 #: Tables in single precision, linear between nodes 0.25 % apart.
 TABLE_REL = 2e-4
 WATER = material("water")
