@@ -12,6 +12,7 @@ terms, so that S may be float32. All photons of a history lie in one group, and 
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -22,7 +23,6 @@ import numpy as np
 
 from omnidose.errors import RangeError
 from omnidose.transport.kernels._target import jit
-from omnidose.transport.kernels.history import STACK
 from omnidose.transport.kernels.outputs import EXIT_NUMBERS
 from omnidose.transport.outputs import ArrayF4, ArrayF8, ExitImage, FluenceSpectra
 from omnidose.transport.phase_space import PhaseSpace, exit_bytes
@@ -31,8 +31,10 @@ from omnidose.transport.runner import VOXEL_COUNT, ArrayI8, BatchSums, LocalRunn
 from omnidose.transport.tally import Tally
 
 #: Batches in the first groups, and share of all batches before it that a later group has: 20 groups in a run
-#: of 40 batches, 112 in one of 4000.
+#: of 40 batches, 120 in one of 4000.
 FIRST_GROUP, GROUP_SHARE = 2, 1 / 20
+#: Photons that leave, of which a batch can keep so many for each of its histories.
+EXITS_PER_HISTORY = 8
 #: The main thread looks so often at what the others have done.
 LOOK_S = 0.2
 GB = 1e9
@@ -209,7 +211,8 @@ class FoldingRunner(LocalRunner):
         part, maps = self._part, self._maps[thread]
         asked = self._problem.asked.exits
         count = np.zeros(1 if asked else 0, dtype=np.int64)
-        room = min(asked - self._n_kept, (STACK + 1) * per_batch)  # not touched, it takes no memory
+        # more than cascades of 20 MeV make; what is not touched takes no memory
+        room = min(asked - self._n_kept, EXITS_PER_HISTORY * per_batch + 64)
         rows = np.empty(max(room, 0) * EXIT_NUMBERS)
         self._run_batch(
             batch,
@@ -253,8 +256,10 @@ class FoldingRunner(LocalRunner):
         """Return standard errors per history, flat, of part of the map; NaN from one group."""
         squares = self._squares[begin - self._part.fold : end - self._part.fold]
         degrees = self._n_groups - 1
-        factor = self._n_batches / degrees / histories**2 if degrees > 0 else np.nan
-        return np.asarray(np.sqrt(squares * np.float64(factor)), dtype=np.float32)
+        factor = math.sqrt(self._n_batches / degrees) / histories if degrees > 0 else math.nan
+        out = np.sqrt(squares)
+        out *= np.float32(factor)
+        return np.asarray(out)
 
     def _mean(self, begin: int, end: int, histories: int) -> ArrayF8:
         total = self._total[begin - self._part.fold : end - self._part.fold]

@@ -181,7 +181,9 @@ def collect(
     voxel_dose = None
     if counts is not None and problem.voxel_shape is not None:
         scale = VOXEL_COUNT / histories / problem.voxel_volume_cm3
-        voxel_dose = (counts.reshape(problem.voxel_shape) * scale).astype(np.float32)
+        # rounded once, as product in double precision, but without an array of doubles
+        voxel_dose = np.empty(problem.voxel_shape, dtype=np.float32)
+        np.multiply(counts.reshape(problem.voxel_shape), scale, out=voxel_dose, casting="unsafe")
     totals = balance.sum(axis=0) * per_batch
     return Tally(
         keys=problem.keys,

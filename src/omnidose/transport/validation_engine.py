@@ -10,6 +10,7 @@ from omnidose.transport.checks import (
     gpu,
     one_source,
     oracle,
+    outputs,
     precision,
     slabs,
     sources,
@@ -89,7 +90,11 @@ SUITE = Suite(
             text="Electrons against published ranges, kernels and spheres",
             check=electrons.check,
         ),
-        Claim(name="outputs", text="Errors of voxels, covariances, fluence spectra, exit particles, balance"),
+        Claim(
+            name="outputs",
+            text="Errors of voxels, covariances, fluence spectra, exit particles, balance",
+            check=outputs.check,
+        ),
         Claim(name="slabs", text="Slabs against closed forms", check=slabs.check),
         Claim(
             name="distributions",
