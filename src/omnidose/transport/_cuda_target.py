@@ -62,6 +62,9 @@ def jit(function: Callable[..., Any]) -> Any:
     return cuda.jit(function, device=True, fastmath=True)
 
 
+jit_apart = jit
+
+
 @jit
 def tally_add(array, index, count):  # type: ignore[no-untyped-def]
     """Add an integer to a sum that all threads share."""
