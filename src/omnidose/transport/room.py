@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -109,7 +110,7 @@ def _renumbered(scene: Scene) -> VoxelGrid:
     )
 
 
-def _in_a_row(first: npt.NDArray[np.generic], second: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+def _in_a_row(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.concatenate([first.ravel(), second.ravel()])[None, None]
 
 
