@@ -44,6 +44,17 @@ def test_a_thin_foil_keeps_first_collisions_and_few_second_ones() -> None:
         assert first < all_kev < 1.01 * first
 
 
+def test_photons_along_the_foil_are_counted() -> None:
+    """The share of isotropic photons that collide again, against its series for thin foils."""
+    cosine, weight = slabs._cosines()
+    assert math.isclose(weight.sum(), 2.0, rel_tol=1e-12)
+    mfp = 0.004
+    share = 0.5 * float(np.sum(weight * (1 + np.expm1(-mfp / np.abs(cosine)) * np.abs(cosine) / mfp)))
+    # (1/2 - E3(0) + E3(t)) / t at small t, with Euler's constant
+    series = mfp / 2 * (1.5 - 0.5772156649 - math.log(mfp)) + mfp**2 / 6
+    assert math.isclose(share, series, rel_tol=1e-3)
+
+
 def test_the_quick_slabs_pass() -> None:
     rows = [*slabs.check_transmission(1e5), *slabs.check_layers(1e5), *slabs.check_foils(2e5)]
     assert [row.name for row in rows if row.state is not State.PASSED] == []

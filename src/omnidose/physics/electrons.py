@@ -18,7 +18,7 @@ def stopping_power_mev_cm2_g(material: Material) -> tuple[ArrayF8, ArrayF8, Arra
 
     Bragg additivity of the elements' ESTAR values, hydrogen, nitrogen and oxygen as gases: bonds and the
     density effect of condensed compounds are left out. Collision of liquid water is 2 % high to 1 MeV,
-    14 % at 10 MeV and 18 % at 20 MeV: good for yields, not for electron transport.
+    14 % at 10 MeV and 18 % at 20 MeV: good for yields. Electron transport uses `electron_stopping`.
     """
     table = load("electron_stopping")
     collision = np.zeros(table["energy_kev"].size)

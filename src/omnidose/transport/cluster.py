@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 #: A task is worth so many seconds: the scheduler needs about a millisecond for it, and a lost worker loses
 #: it. A task that brings a dose map should last longer, for the map is added up after it.
 TASK_S, MAP_TASK_S = 2.0, 8.0
+#: Scheduler and client take 4 ms of a core for a task (measured); with tasks longer than this times the
+#: number of threads they are busy for half of the time.
+TASK_S_PER_THREAD = 0.008
+#: Making, adding and freeing a map goes at about so many bytes per second: a task is not shorter than that.
+MAP_BYTES_PER_S = 1e8
 #: Tasks for each thread of the workers: one that runs, and one that waits so that none idles.
 WAITING = 2
 #: Maps of different workers that are added in one task.
@@ -235,8 +240,13 @@ class ClusterRunner:
 
     def _size(self, left: int) -> int:
         """Return the batches of the next task: ``task_s`` long, shorter at the end; at first it is 1."""
-        wanted = self._task_s / self._batch_s if self._batch_s > 0 else 1
-        return max(1, min(left, math.floor(min(wanted, left / (WAITING * self.width)))))
+        if self._batch_s <= 0:
+            return 1
+        task_s = max(self._task_s, TASK_S_PER_THREAD * self.width)
+        wanted = min(task_s / self._batch_s, left / (WAITING * self.width))
+        if self._problem.voxel_shape is not None:
+            wanted = max(wanted, 8 * math.prod(self._problem.voxel_shape) / MAP_BYTES_PER_S / self._batch_s)
+        return max(1, min(left, math.floor(wanted)))
 
     def _submit(self, begin: int, size: int, ended: queue.SimpleQueue[int]) -> _Span:
         """Send a task, after the problem where it is not on the workers."""

@@ -163,7 +163,9 @@ class CudaRunner:
         self._problem = problem
         self._kernel = load_kernel()
         self._multiprocessors = multiprocessors()
-        self._records = tuple(upload(r) for r in (problem.beam, problem.geometry, problem.physics))
+        self._records = tuple(
+            upload(r) for r in (problem.method, problem.beam, problem.geometry, problem.physics)
+        )
         cells = int(np.prod(problem.voxel_shape)) if problem.voxel_shape is not None else 0
         self._voxels = cuda.to_device(np.zeros(cells, dtype=np.int64))
         self._launch = FIRST_LAUNCH
@@ -208,22 +210,22 @@ class CudaRunner:
             begin += step
             tell(done + rows * begin // per_batch)
         energies, primaries, balance = (t.astype(np.float64) / per_batch for t in total)
-        balance[:, :4] /= COUNTS_PER_KEV
         return BatchSums(
             energies_kev=energies / COUNTS_PER_KEV,
             primaries_kev=primaries / COUNTS_PER_KEV,
-            balance=balance,
+            balance=balance / COUNTS_PER_KEV,
         )
 
     def _histories_without_overflow(self) -> int:
         """Return the histories of one batch in a launch that cannot overflow its sums.
 
         A region takes up a photon's energy at most, on average; a medium may take up several times more
-        than the voxels do. Room of 64.
+        than the voxels do: room of 64. Collisions are counted in the same units; ten thousand of
+        them per history do not occur.
         """
         physics = self._problem.physics
         max_kev = float(np.exp(physics.ln_energy_0 + (physics.n_energy - 1) / physics.inv_d_ln_energy))
-        return max(1, int(2.0**63 / COUNTS_PER_KEV / max_kev / 64))
+        return max(1, int(2.0**63 / COUNTS_PER_KEV / max(64 * max_kev, 1e4)))
 
     def _run_launch(
         self, first_batch: int, n_batches: int, per_batch: int, begin: int, end: int

@@ -8,6 +8,7 @@ from omnidose.transport.checks import (
     distributions,
     electrons,
     gpu,
+    one_source,
     oracle,
     precision,
     slabs,
@@ -62,6 +63,7 @@ SUITE = Suite(
                 "One kernel source for CPU and CUDA: the simulator agrees with the CPU on an 8^3 scene, "
                 "the kernel compiles to PTX, Compton scattering stands in one place"
             ),
+            check=one_source.check,
         ),
         Claim(
             name="gpu",

@@ -64,7 +64,7 @@ def compile_ptx(compute_capability: str) -> dict[str, Any]:
     cc = (int(major), int(minor))
     dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=cc)  # it asks the driver
     problem = next(iter(small_problems().values()))
-    records = [typeof(r) for r in (problem.beam, problem.geometry, problem.physics)]
+    records = [typeof(r) for r in (problem.method, problem.beam, problem.geometry, problem.physics)]
     sums, voxels = (types.Array(types.int64, n, "C") for n in (2, 1))
     signature = (*[types.int64] * 4, types.uint64, *records, sums, sums, sums, voxels)
     ptx, _ = numba_cuda.compile(

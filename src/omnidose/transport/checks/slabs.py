@@ -57,7 +57,14 @@ FOILS: tuple[tuple[Material, float], ...] = (
 )
 #: Thickness of a foil in mean free paths.
 FOIL_MFP = 0.004
-_COSINES = np.polynomial.legendre.leggauss(400)
+
+
+def _cosines() -> tuple[ArrayF8, ArrayF8]:
+    """Return nodes and weights over -1 to 1, dense where photons run along the foil: cosine = +- u^4."""
+    node, weight = np.polynomial.legendre.leggauss(200)
+    u = 0.5 * (node + 1)
+    cosine, weight = u**4, 2 * weight * u**3
+    return np.concatenate([-cosine[::-1], cosine]), np.concatenate([weight[::-1], weight])
 
 
 def attenuation_per_cm(of: Material, energy_kev: float) -> float:
@@ -84,7 +91,7 @@ def foil_deposit_kev(of: Material, energy_kev: float, thickness_cm: float) -> fl
     leaves the mean energy of a collision. What is left out is of the order (mu t)^2 ln(1 / mu t)^2: 5e-4
     of the whole.
     """
-    cosine, weight = _COSINES
+    cosine, weight = _cosines()
 
     def again_kev(energy: npt.ArrayLike, density: ArrayF8) -> float:
         """Mean energy left by the second collision of photons with an angular density."""

@@ -12,7 +12,7 @@ from omnidose.physics.spectra import Spectrum
 from omnidose.transport import tg195
 from omnidose.transport.emission import Positrons
 from omnidose.transport.problem import Problem, compile_problem
-from omnidose.transport.scene import Cylinder, Scene, Sphere, VoxelGrid
+from omnidose.transport.scene import Box, Capsule, Cylinder, Scene, Sphere, VoxelGrid
 from omnidose.transport.sources import (
     ActivitySource,
     ConeSource,
@@ -29,7 +29,7 @@ from omnidose.transport.tally import Region
 from omnidose.volume import Grid
 
 #: Histories of each problem, and the batches they can be run in.
-HISTORIES = 192
+HISTORIES = 160
 BATCHES = 4
 
 WATER = Material(name="water", weight_fractions={1: 0.111898, 8: 0.888102}, density_g_cm3=1.0)
@@ -44,7 +44,7 @@ IODINE_WATER = Material(
 
 
 def small_scene() -> tuple[Scene, tuple[Region, ...]]:
-    """Return 8x8x8 voxels of water with bone in them, iodine in a sphere, a rod beside; and regions."""
+    """Return 8x8x8 voxels of water with bone in them, iodine in a sphere, shapes beside; and regions."""
     random = np.random.default_rng(1)
     index = np.zeros((8, 8, 8), np.uint8)
     index[2:5, 3:6, 2:6] = 1
@@ -57,6 +57,10 @@ def small_scene() -> tuple[Scene, tuple[Region, ...]]:
     )
     sphere = Sphere(key="iodine", material=IODINE_WATER, centre_mm=(5, -5, 10), radius_mm=15)
     rod = Cylinder(key="rod", material=BONE, centre_mm=(0, 50, 0), radius_mm=6, length_mm=80, axis=0)
+    finger = Capsule(
+        key="finger", material=WATER, start_mm=(-50, -20, -10), end_mm=(-50, 20, 15), radius_mm=8
+    )
+    plate = Box(key="plate", material=BONE, lower_mm=(-40, -40, 42), upper_mm=(40, 40, 46))
     every = np.arange(index.size)
     half = Region(key="half", voxels=every[:256], weights=random.uniform(0.2, 1.0, 256).astype(np.float32))
     regions = (
@@ -64,7 +68,7 @@ def small_scene() -> tuple[Scene, tuple[Region, ...]]:
         Region(key="all", voxels=every),
         half,
     )
-    return Scene(voxels=voxels, shapes=(sphere, rod)), regions
+    return Scene(voxels=voxels, shapes=(sphere, rod, finger, plate)), regions
 
 
 def small_sources() -> dict[str, Source]:
@@ -111,9 +115,18 @@ def small_sources() -> dict[str, Source]:
 
 
 def small_problems() -> dict[str, Problem]:
-    """Return the small scene compiled with every small source, by the source's name."""
+    """Return the small scene compiled with every small source, by the source's name; one also analog."""
     scene, regions = small_scene()
+    sources = small_sources()
+    estimators = dict.fromkeys(sources, "expected") | {"60 keV, analog": "analog"}
     return {
-        name: compile_problem(scene, source, regions=regions, seed=3, voxel_map=True)
-        for name, source in small_sources().items()
+        name: compile_problem(
+            scene,
+            sources[name.removesuffix(", analog")],
+            regions=regions,
+            seed=3,
+            voxel_map=True,
+            estimator=estimator,
+        )
+        for name, estimator in estimators.items()
     }

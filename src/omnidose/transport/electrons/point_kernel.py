@@ -147,7 +147,6 @@ def point_kernel(
         Electrons below stay where they are; default: a range of half a shell, at most 20 keV.
     """
     medium = medium or material("water")
-    spectrum: ElectronSpectrum
     spectrum = Spectrum.line(float(energy_kev)) if isinstance(energy_kev, int | float) else energy_kev
     top = spectrum.max_kev
     if not 2.0 <= top <= 20_000.0:

@@ -107,6 +107,8 @@ def simulate_electrons(
         raise InputError("the error of a voxel map needs the map", todo="set voxel_map=True")
     if not (math.isfinite(histories) and histories >= BATCHES):
         raise InputError(f"{histories:g} histories are too few", allowed=f"at least {BATCHES}")
+    if not 0 <= seed < 2**64:
+        raise InputError(f"seed {seed} is none of the streams", allowed="0 to 2^64 - 1")
     max_kev = source.spectrum.max_kev
     if not 1.0 <= max_kev <= MAX_ENERGY_KEV:
         raise RangeError(
