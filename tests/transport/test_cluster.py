@@ -167,6 +167,15 @@ def test_only_addresses_of_schedulers_are_taken(address: str) -> None:
         pass
 
 
+def test_an_estimate_refuses_a_bad_address_before_it_begins() -> None:
+    from omnidose.exams.options import EstimateOptions
+
+    assert EstimateOptions().cluster == ""
+    assert EstimateOptions(cluster="tls://scheduler:8786").cluster == "tls://scheduler:8786"
+    with pytest.raises(InputError, match="in --cluster"):
+        EstimateOptions(cluster="scheduler:8786")
+
+
 def test_a_missing_extra_and_a_silent_address_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CONNECT_S", 0.2)
     with pytest.raises(InputError, match="no scheduler answers at tcp://"), connect("tcp://127.0.0.1:9"):

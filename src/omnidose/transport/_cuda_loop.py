@@ -52,7 +52,8 @@ def run_batches(  # type: ignore[no-untyped-def]
     wholes = cuda.local.array(WHOLES, np.int64)
     sums = cuda.local.array(SUMS, np.float64)
     stack = cuda.local.array((STACK, STACK_COLUMNS), np.float32)
-    tally = Sums(energies[batch], primaries[batch], balance[batch], voxels)
+    none = voxels[:0]  # spectra, image and exits are not made here yet
+    tally = Sums(energies[batch], primaries[batch], balance[batch], voxels, none, none, none, sums[:0])
     first = i64(first_batch + batch) * i64(per_batch)
     for k in range(start + lane, stop, lanes):
         begin(u64(first + k), seed, beam, reals, wholes, sums, stack)

@@ -215,9 +215,24 @@ class Method(NamedTuple):
     ----------
     estimator
         0: expected deposits at every tentative collision; 1: real deposits at real collisions.
+    follow
+        1 if it is kept what a photon has been through, for the photons that leave.
+    bin_kev
+        [n_bin + 1] edges of the energy bins of fluence spectra, or [0].
+    plane
+        [12] image plane: corner (cm), normal, directions of columns and rows (pixels per cm), or [0].
+    n_pixel
+        [2] columns and rows.
+    weigh
+        1: the image adds keV, 0: it counts photons.
     """
 
     estimator: int
+    follow: int = 0
+    bin_kev: F4 = np.zeros(0, dtype=np.float32)
+    plane: F4 = np.zeros(0, dtype=np.float32)
+    n_pixel: I4 = np.zeros(2, dtype=np.int32)
+    weigh: int = 0
 
 
 class Sums(NamedTuple):
@@ -231,9 +246,22 @@ class Sums(NamedTuple):
         float64 [6]: emitted, deposited, escaped, expected-value total (keV), tentative and real collisions.
     voxels
         int64 [n_voxels or 0] dose in steps of 2^-20 keV/(g/cm3).
+    spectra
+        int64 [(1 or 2) n_region n_bin or 0] track lengths in steps of 2^-20 cm: all photons, then
+        primary ones.
+    image
+        int64 [4 n_row n_column or 0] photons, or steps of 2^-20 keV; classes as in ``kernels/outputs.py``.
+    exit_count
+        int64 [1 or 0] photons that left.
+    exits
+        float64 [9 capacity] the first of them, as in ``kernels/outputs.py``.
     """
 
     energies: npt.NDArray[np.float64]
     primaries: npt.NDArray[np.float64]
     balance: npt.NDArray[np.float64]
     voxels: npt.NDArray[np.int64]
+    spectra: npt.NDArray[np.int64]
+    image: npt.NDArray[np.int64]
+    exit_count: npt.NDArray[np.int64]
+    exits: npt.NDArray[np.float64]

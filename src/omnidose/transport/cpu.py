@@ -17,12 +17,28 @@ CACHED_VOXELS = 250_000
 
 @loop_jit
 def run_batches(  # type: ignore[no-untyped-def]
-    first_batch, n_batches, per_batch, seed, method, beam, geo, phys, energies, primaries, balance, voxels
+    first_batch,
+    n_batches,
+    per_batch,
+    seed,
+    method,
+    beam,
+    geo,
+    phys,
+    energies,
+    primaries,
+    balance,
+    voxels,
+    spectra,
+    image,
+    exit_count,
+    exits,
 ):
     """Run batches ``first_batch …`` on this thread; histories have numbers: any split gives the same bits.
 
     ``energies``, ``primaries`` [n_batches, n_region] and ``balance`` [n_batches, 6] belong to one
-    batch each; ``voxels`` [n_voxels] are integers, so that sums over threads have no order.
+    batch each; ``voxels``, ``spectra`` and ``image`` are integers, so that sums over threads have no order.
+    ``exits`` is filled in the order of the histories.
     """
     slots = np.empty(UNDER_WAY, dtype=np.int64)
     reals = np.empty((UNDER_WAY, REALS), dtype=np.float32)
@@ -30,7 +46,7 @@ def run_batches(  # type: ignore[no-untyped-def]
     sums = np.empty((UNDER_WAY, SUMS), dtype=np.float64)
     stack = np.empty((UNDER_WAY, STACK, STACK_COLUMNS), dtype=np.float32)
     for b in range(n_batches):
-        tally = Sums(energies[b], primaries[b], balance[b], voxels)
+        tally = Sums(energies[b], primaries[b], balance[b], voxels, spectra, image, exit_count, exits)
         start = np.int64(first_batch + b) * np.int64(per_batch)
         _run_batch(start, per_batch, seed, method, beam, geo, phys, tally, reals, wholes, sums, stack, slots)
 
@@ -40,7 +56,7 @@ def _run_batch(  # type: ignore[no-untyped-def]
     start, n, seed, method, beam, geo, phys, tally, reals, wholes, sums, stack, slots
 ):
     """Run histories ``start …`` in the slots, one step of each in turn."""
-    pause = geo.word.size > CACHED_VOXELS
+    pause = geo.word.size > CACHED_VOXELS and tally.exit_count.size == 0
     n_slots = min(UNDER_WAY if pause else 1, n)
     for k in range(n_slots):
         slots[k] = k

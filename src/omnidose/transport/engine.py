@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from omnidose.errors import InputError, RangeError
+from omnidose.transport.folding import FoldingRunner
+from omnidose.transport.outputs import Asked, EnergyBins, ImagePlane
 from omnidose.transport.problem import CUTOFF_KEV, Problem, compile_problem
 from omnidose.transport.runner import BatchSums, LocalRunner, Runner, TellingRunner, collect
 from omnidose.transport.scene import Scene
@@ -72,6 +74,10 @@ def simulate(
     min_histories: float = 0,
     seed: int = 1,
     voxel_map: bool = False,
+    voxel_error: bool = False,
+    spectra: EnergyBins | None = None,
+    image: ImagePlane | None = None,
+    phase_space: int = 0,
     sampling_per_cm: dict[str, float] | None = None,
     cutoff_kev: float = CUTOFF_KEV,
     threads: int | None = None,
@@ -99,7 +105,15 @@ def simulate(
     seed
         Same seed, same bits, whatever the number of threads or machines.
     voxel_map
-        Also keep the dose in every voxel.
+        Also keep the dose in every voxel (8 bytes per voxel and thread).
+    voxel_error
+        Also the standard error of every voxel's dose, at 12 to 20 bytes more per voxel.
+    spectra
+        Energy bins in which the photon fluence of every shape and region is kept.
+    image
+        A plane behind the world, on which the photons that leave make an image.
+    phase_space
+        How many of the photons that leave are listed, the first by history.
     sampling_per_cm
         Region or shape key -> least number of tentative collisions per cm in and next to it: more
         scores, at some cost, in small or thin regions. Unbiased.
@@ -135,6 +149,13 @@ def simulate(
         raise InputError(f"backend '{backend}'", where="backend", allowed=", ".join(get_args(Backend)))
     if cluster is not None and backend == "cuda":
         raise InputError("workers of a cluster run on their CPUs", where="backend", allowed="auto, cpu")
+    asked = Asked(voxel_error=voxel_error, spectra=spectra, image=image, exits=phase_space)
+    if asked.anything and (cluster is not None or backend == "cuda"):
+        raise InputError(
+            "errors of voxels, spectra, images and phase spaces are made on this machine's CPU only",
+            where="cluster" if cluster is not None else "backend",
+            todo="leave it out",
+        )
     check_seed(seed)
     check_sampling(sampling_per_cm or {})
     check_scene(scene)
@@ -153,6 +174,7 @@ def simulate(
         voxel_map=voxel_map,
         sampling_per_cm=sampling_per_cm,
         cutoff_kev=cutoff_kev,
+        asked=asked,
     )
     run = Run(problem, _runner(problem, backend, threads, cluster))
     if histories is not None:
@@ -166,6 +188,8 @@ def simulate(
 
 def _runner(problem: Problem, backend: Backend, threads: int | None, cluster: Client | None) -> Runner:
     """Return who follows the photons."""
+    if problem.asked.anything:
+        return FoldingRunner(problem, threads)
     if cluster is not None:
         from omnidose.transport.cluster import ClusterRunner
 
@@ -273,7 +297,7 @@ class Run:
 
     def tally(self) -> Tally:
         """Collect the batches, in order, into a tally."""
-        return collect(
+        tally = collect(
             self.problem,
             self.sums,
             self.per_batch,
@@ -281,3 +305,4 @@ class Run:
             stopped=self.stopped,
             message=self.message,
         )
+        return self.runner.complete(tally) if isinstance(self.runner, FoldingRunner) else tally

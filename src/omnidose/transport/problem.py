@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from omnidose.errors import InputError, RangeError
 from omnidose.transport._records import Beam, Geometry, Method, Physics, Room
 from omnidose.transport.geometry import Majorants, scene_materials
+from omnidose.transport.outputs import Asked, region_volumes_cm3
 from omnidose.transport.physics_tables import compile_physics
 from omnidose.transport.room import all_voxels, nested_cells, regions_in_row, voxel_grids
 from omnidose.transport.scene import Scene
@@ -42,6 +43,8 @@ class Problem:
         Names [n] and masses [n] of what is scored: shapes' keys first, then regions.
     voxel_shape
         (z, y, x) of the dose map, or None if none is wanted.
+    asked
+        Outputs besides.
     """
 
     keys: tuple[str, ...]
@@ -52,6 +55,7 @@ class Problem:
     beam: Beam
     physics: Physics
     voxel_shape: tuple[int, int, int] | None
+    asked: Asked = field(default_factory=Asked)
 
     @property
     def voxel_volume_cm3(self) -> float:
@@ -69,8 +73,15 @@ def compile_problem(
     sampling_per_cm: dict[str, float] | None = None,
     cutoff_kev: float = CUTOFF_KEV,
     estimator: str = "expected",
+    asked: Asked | None = None,
 ) -> Problem:
-    """Compile a scene and a source; parameters and errors as in ``omnidose.transport.engine.simulate``."""
+    """Compile a scene and a source; parameters and errors as in ``omnidose.transport.engine.simulate``.
+
+    ``asked``: outputs besides the energies of regions and the map.
+    """
+    asked = asked or Asked()
+    if asked.voxel_error and not voxel_map:
+        raise InputError("errors of voxels need the voxel map", where="voxel_error", todo="voxel_map=True")
     if regions and scene.voxels is None:
         raise InputError("regions are voxels, but the scene has no voxel grid", todo="use shapes")
     if voxel_map and scene.voxels is None:
@@ -111,11 +122,16 @@ def compile_problem(
         keys=keys,
         mass_g=_masses(scene, shape_keys, ordered),
         seed=seed,
-        method=Method(estimator=ESTIMATORS.index(estimator)),
+        method=asked.method(ESTIMATORS.index(estimator), major.macro.lower_mm),
         geometry=_geometry(scene, source, major, outer, physics, packed, response_index),
         beam=compile_source(source, major.macro.lower_mm),
         physics=physics,
         voxel_shape=scene.voxels.grid.shape_zyx if scene.voxels is not None and voxel_map else None,
+        asked=replace(
+            asked,
+            origin_mm=major.macro.lower_mm,
+            volume_cm3=region_volumes_cm3(scene, shape_keys, ordered) if asked.spectra is not None else None,
+        ),
     )
 
 

@@ -20,6 +20,8 @@ ArrayI8 = npt.NDArray[np.int64]
 
 #: Stored value of one count in the voxel map: keV/(g/cm3) per count.
 VOXEL_COUNT = 2.0**-20
+_NONE = np.zeros(0, dtype=np.int64)
+_NO_EXITS = np.zeros(0, dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -66,14 +68,14 @@ class TellingRunner(Runner, Protocol):
 class LocalRunner:
     """Threads of this process: one batch after the other on each."""
 
-    def __init__(self, problem: Problem, threads: int | None = None) -> None:
+    def __init__(self, problem: Problem, threads: int | None = None, *, maps: bool = True) -> None:
         from omnidose.transport import cpu
 
         self._problem = problem
         self._run = cpu.run_batches
         wanted = threads or int(os.environ.get("NUMBA_NUM_THREADS", "0")) or os.cpu_count() or 1
         self._threads: int = max(1, wanted)
-        cells = int(np.prod(problem.voxel_shape)) if problem.voxel_shape is not None else 0
+        cells = int(np.prod(problem.voxel_shape)) if maps and problem.voxel_shape is not None else 0
         self._voxels = np.zeros((self._threads, cells), dtype=np.int64)
 
     @property
@@ -121,6 +123,10 @@ class LocalRunner:
         primaries: ArrayF8,
         balance: ArrayF8,
         voxels: ArrayI8,
+        spectra: ArrayI8 = _NONE,
+        image: ArrayI8 = _NONE,
+        exit_count: ArrayI8 = _NONE,
+        exits: ArrayF8 = _NO_EXITS,
     ) -> None:
         problem = self._problem
         self._run(
@@ -136,6 +142,10 @@ class LocalRunner:
             primaries,
             balance,
             voxels,
+            spectra,
+            image,
+            exit_count,
+            exits,
         )
 
     def voxel_counts(self) -> ArrayI8 | None:

@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from omnidose.errors import InputError
 from omnidose.physics.materials import Material
+from omnidose.transport.outputs import Balance, ExitImage, FluenceSpectra
+from omnidose.transport.phase_space import PhaseSpace
 
 ArrayF8 = npt.NDArray[np.float64]
 
@@ -84,6 +86,11 @@ class Tally:
         [n_batches, 4] analog balance per history: emitted, deposited, escaped, expected-value total.
     voxel_dose_kev_g
         float32 [z, y, x] mean energy per history and gram in each voxel, or None.
+    voxel_std_kev_g
+        float32 [z, y, x] standard errors of it, with all correlations within a history, if they were asked
+        for. Voxels share histories: never add these up to an organ's error.
+    spectra, image, phase_space
+        Further outputs, if they were asked for.
     stopped
         Why the run ended: ``histories`` (all that were asked for), ``precision`` (it was reached), or ``cap``
         (it was not); ``message`` then names the regions that fell short, with their errors.
@@ -100,6 +107,15 @@ class Tally:
     counters: dict[str, float] = field(default_factory=dict)
     stopped: str = "histories"
     message: str = ""
+    voxel_std_kev_g: npt.NDArray[np.float32] | None = None
+    spectra: FluenceSpectra | None = None
+    image: ExitImage | None = None
+    phase_space: PhaseSpace | None = None
+
+    @property
+    def balance(self) -> Balance:
+        """Energy emitted, deposited and escaped per history, with standard errors."""
+        return Balance.from_batches(self.batch_analog_kev)
 
     @property
     def energy_kev(self) -> ArrayF8:

@@ -115,8 +115,10 @@ def log(x):  # type: ignore[no-untyped-def]
 
 @jit
 def tally_add(array, index, count):  # type: ignore[no-untyped-def]
-    """Add an integer to a sum that only this thread writes."""
-    array[index] += count
+    """Add an integer to a sum that only this thread writes; return what it was."""
+    before = array[index]
+    array[index] = before + count
+    return before
 
 
 @jit

@@ -11,6 +11,7 @@ from ._target import energy_add, fetch, jit, log
 from .directions import deflect, isotropic
 from .geometry import voxel_at
 from .interactions import compton, energy_bin, fluorescence, mass_coefficient, rayleigh
+from .outputs import leave_world, score_spectrum, trail
 from .random import four
 from .room import in_body_grid, room_content, through_room
 from .scoring import score
@@ -48,21 +49,23 @@ f64 = np.float64
 _ONE = np.float32(1.0)
 _ZERO = np.float32(0.0)
 _BELOW_ONE = np.float32(0.9999999)
+_NOTHING = np.int32(0)
+_SOMETHING = np.int32(1)
 _MEC2 = np.float32(510.99895)
 _TWO_MEC2 = np.float32(1021.9979)
 
 
 #: Columns of a slot: real numbers [20], whole numbers [10], sums (float64) [6].
 X, Y, Z, U, V, W, DX, DY, DZ, T, TX, TY, TZ, ENERGY, FRACTION, MAJORANT, R2, R3, R4 = range(19)
-HISTORY, BLOCK, BIN, CX, CY, CZ, VOXEL, WHERE, FIRST, WAITING = range(10)
+HISTORY, BLOCK, BIN, CX, CY, CZ, VOXEL, WHERE, PAST, WAITING = range(10)
 REALS, WHOLES, SUMS = 20, 10, 6
 #: Photons that wait at most: cascades here make two lines and a pair, and a positron two photons.
 STACK, STACK_COLUMNS = 8, 8
 
 
 @jit
-def push(stack, waiting, x, y, z, u, v, w, energy, first):
-    """Keep a photon for later; ``first`` says whether it has not interacted yet."""
+def push(stack, waiting, x, y, z, u, v, w, energy, past):
+    """Keep a photon for later; ``past`` says what it has been through (0: nothing yet)."""
     stack[waiting, 0] = x
     stack[waiting, 1] = y
     stack[waiting, 2] = z
@@ -70,7 +73,7 @@ def push(stack, waiting, x, y, z, u, v, w, energy, first):
     stack[waiting, 4] = v
     stack[waiting, 5] = w
     stack[waiting, 6] = energy
-    stack[waiting, 7] = _ONE if first else _ZERO
+    stack[waiting, 7] = f32(past)
     return waiting + 1
 
 
@@ -84,7 +87,7 @@ def begin(history, seed, beam, reals, wholes, sums, stack):
     waiting = i32(0)
     if beam.pair != 0:  # the second photon of an annihilation
         sums[EMITTED] += f64(energy)
-        waiting = push(stack, waiting, x, y, z, -u, -v, -w, energy, True)
+        waiting = push(stack, waiting, x, y, z, -u, -v, -w, energy, _NOTHING)
     reals[X] = x
     reals[Y] = y
     reals[Z] = z
@@ -94,16 +97,16 @@ def begin(history, seed, beam, reals, wholes, sums, stack):
     reals[ENERGY] = energy
     wholes[HISTORY] = i64(history)
     wholes[BLOCK] = block
-    wholes[FIRST] = 1
+    wholes[PAST] = 0
     wholes[WAITING] = waiting
     wholes[WHERE] = BORN
 
 
 @jit
-def collide(phys, m, i, a, r, r3, r4, x, y, z, u, v, w, energy, history, block, seed, waiting, stack):
+def collide(phys, m, i, a, r, r3, r4, x, y, z, u, v, w, energy, history, block, seed, waiting, stack, past):
     """Let a photon interact; return (alive, u, v, w, energy, energy left here, block, waiting).
 
-    ``r`` chooses the process, ``r3`` the polar angle, ``r4`` the azimuth.
+    ``r`` chooses the process, ``r3`` the polar angle, ``r4`` the azimuth; ``past`` goes to new photons.
     """
     if r < mass_coefficient(phys, m, i, a, 2):
         if phys.vacancy_first[m] == phys.vacancy_first[m + 1]:
@@ -115,7 +118,7 @@ def collide(phys, m, i, a, r, r3, r4, x, y, z, u, v, w, energy, history, block, 
             q1, q2, _q3, _q4 = four(history, block, seed)
             block += 1
             su, sv, sw = isotropic(q1, q2)
-            waiting = push(stack, waiting, x, y, z, su, sv, sw, line2, False)
+            waiting = push(stack, waiting, x, y, z, su, sv, sw, line2, past)
         u, v, w = isotropic(r3, r4)
         return line1 > _ZERO, u, v, w, line1, energy - line1 - line2, block, waiting
     if r < mass_coefficient(phys, m, i, a, 3):
@@ -126,7 +129,7 @@ def collide(phys, m, i, a, r, r3, r4, x, y, z, u, v, w, energy, history, block, 
         u, v, w = deflect(u, v, w, rayleigh(phys, m, i, a, r3), r4)
         return True, u, v, w, energy, _ZERO, block, waiting
     u, v, w = isotropic(r3, r4)  # a pair: two photons back to back, from here
-    waiting = push(stack, waiting, x, y, z, -u, -v, -w, _MEC2, False)
+    waiting = push(stack, waiting, x, y, z, -u, -v, -w, _MEC2, past)
     return True, u, v, w, _MEC2, energy - _TWO_MEC2, block, waiting
 
 
@@ -165,7 +168,7 @@ def step(pause, seed, method, geo, phys, tally, reals, wholes, sums, stack):
     cy = i32(wholes[CY])
     cz = i32(wholes[CZ])
     where = i32(wholes[WHERE])
-    first = wholes[FIRST] != 0
+    past = i32(wholes[PAST])
     waiting = i32(wholes[WAITING])
     while True:
         # what happens here
@@ -173,6 +176,8 @@ def step(pause, seed, method, geo, phys, tally, reals, wholes, sums, stack):
         alive = True
         if where == ESCAPED:
             sums[ESCAPED_KEV] += f64(energy)
+            if method.follow != 0 and energy >= phys.cutoff:
+                leave_world(geo, method, x, y, z, u, v, w, energy, past, history, tally)
             alive = False
         elif where != BORN:
             if where == IN_GRID:
@@ -191,7 +196,9 @@ def step(pause, seed, method, geo, phys, tally, reals, wholes, sums, stack):
             expected = flux * place[3] * mass_coefficient(phys, m, i, a, 1)
             sums[EXPECTED_KEV] += f64(expected)
             if method.estimator == EXPECTED:
-                score(geo, phys, place, i, a, flux, expected, first, tally)
+                score(geo, phys, place, i, a, flux, expected, past == 0, tally)
+            if tally.spectra.size > 0:
+                score_spectrum(geo, method, place, energy, _ONE / majorant, past == 0, tally)
             threshold = r2 * majorant
             if threshold < sigma or where != IN_GRID:
                 fresh = True
@@ -201,18 +208,20 @@ def step(pause, seed, method, geo, phys, tally, reals, wholes, sums, stack):
                     y = py
                     z = pz
                 r = r2 if where == IN_WORLD else min(threshold / sigma, _BELOW_ONE)
+                unscattered = past == 0
+                past = trail(phys, m, i, a, energy, r, past) if method.follow != 0 else _SOMETHING
                 alive, u, v, w, energy, local, block, waiting = collide(
-                    phys, m, i, a, r, r3, r4, x, y, z, u, v, w, energy, history, block, seed, waiting, stack
-                )
+                    phys, m, i, a, r, r3, r4, x, y, z, u, v, w, energy, history, block, seed, waiting,
+                    stack, past,
+                )  # fmt: skip
                 soft = _ZERO if alive else max(before - local, _ZERO)  # a photon below the cut-off stays here
                 sums[COLLISIONS] += 1.0
                 sums[DEPOSITED] += f64(local + soft)
                 if method.estimator == ANALOG:
-                    score(geo, phys, place, i, a, before / sigma, local + soft, first, tally)
+                    score(geo, phys, place, i, a, before / sigma, local + soft, unscattered, tally)
                 elif soft > _ZERO:  # expected values do not know it
                     sums[EXPECTED_KEV] += f64(soft)
                     score(geo, phys, place, i, a, _ZERO, soft, False, tally)
-                first = False
         if not alive:
             if waiting == 0:
                 for k in range(SUMS):
@@ -226,7 +235,7 @@ def step(pause, seed, method, geo, phys, tally, reals, wholes, sums, stack):
             v = stack[waiting, 4]
             w = stack[waiting, 5]
             energy = stack[waiting, 6]
-            first = stack[waiting, 7] > _ZERO
+            past = i32(stack[waiting, 7])
             if energy < phys.cutoff:
                 where = i32(ESCAPED)
                 continue
@@ -279,7 +288,7 @@ def step(pause, seed, method, geo, phys, tally, reals, wholes, sums, stack):
                 majorant = world_cross_section(geo, phys, i, a)
                 continue
         where, x, y, z, majorant, r2, r3, r4, block = through_room(
-            geo, phys, method, tally, sums, i, a, energy, first, x, y, z, u, v, w, tau, r2, r3, r4,
+            geo, phys, method, tally, sums, i, a, energy, past == 0, x, y, z, u, v, w, tau, r2, r3, r4,
             not outside, history, block, seed,
         )  # fmt: skip
     if voxel >= 0:
@@ -310,6 +319,6 @@ def step(pause, seed, method, geo, phys, tally, reals, wholes, sums, stack):
     wholes[CZ] = cz
     wholes[VOXEL] = voxel
     wholes[WHERE] = where
-    wholes[FIRST] = 1 if first else 0
+    wholes[PAST] = past
     wholes[WAITING] = waiting
     return True

@@ -9,6 +9,7 @@ import numpy as np
 from ._target import jit, jit_apart, log
 from .geometry import box_entry, find_shape, voxel_at, voxel_content
 from .interactions import mass_coefficient
+from .outputs import score_spectrum
 from .random import four
 from .scoring import score
 from .tracking import (
@@ -30,6 +31,7 @@ i32 = np.int32
 i64 = np.int64
 f32 = np.float32
 f64 = np.float64
+_ONE = np.float32(1.0)
 _ZERO = np.float32(0.0)
 _BIG = np.float32(1e30)
 _NONE = np.int32(0)
@@ -160,6 +162,8 @@ def through_room(
         sums[EXPECTED_KEV] += f64(expected)
         if method.estimator == EXPECTED:
             score(geo, phys, place, i, a, flux, expected, first, tally)
+        if tally.spectra.size > 0:
+            score_spectrum(geo, method, place, energy, _ONE / majorant, first, tally)
         r1, r2, r3, r4 = four(history, block, seed)
         block += 1
         tau = -log(r1)
