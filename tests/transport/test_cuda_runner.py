@@ -8,11 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from omnidose.errors import DependencyError, RangeError
+from omnidose.errors import DependencyError, InputError, RangeError
 from omnidose.physics.spectra import Spectrum
 from omnidose.transport import cuda
 from omnidose.transport.checks.small_scenes import small_problems, small_scene
 from omnidose.transport.engine import simulate
+from omnidose.transport.outputs import Asked
 from omnidose.transport.problem import Problem
 from omnidose.transport.sources import IsotropicSource
 
@@ -44,6 +45,14 @@ def test_a_problem_too_large_for_the_card_is_refused_with_numbers(
     with pytest.raises(RangeError, match=r"needs 0\.54 GB on the GPU, 0\.50 GB are free"):
         cuda.CudaRunner(problem)
     assert "omnidose.transport._cuda_loop" not in sys.modules  # refused before anything is loaded
+
+
+def test_outputs_that_a_gpu_does_not_make_are_refused(
+    problem: Problem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cuda, "missing", lambda: "")
+    with pytest.raises(InputError, match="not made on a GPU; use backend='cpu'"):
+        cuda.CudaRunner(replace(problem, asked=Asked(exits=10)))
 
 
 def test_auto_falls_back_to_the_cpu_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from omnidose.errors import DependencyError, RangeError
+from omnidose.errors import DependencyError, InputError, RangeError
 from omnidose.transport import kernels
 from omnidose.transport.problem import Problem
 from omnidose.transport.runner import ArrayI8, BatchSums, join
@@ -92,7 +92,7 @@ def load_kernel() -> Any:
 
 def bytes_needed(problem: Problem) -> int:
     """Return the memory on the card that a problem takes, with what is kept free (bytes)."""
-    records = (problem.geometry, problem.geometry.room, problem.beam, problem.physics)
+    records = (problem.method, problem.beam, problem.geometry, problem.geometry.room, problem.physics)
     arrays = sum(a.nbytes for record in records for a in record if isinstance(a, np.ndarray))
     cells = int(np.prod(problem.voxel_shape)) if problem.voxel_shape is not None else 0
     return arrays + 8 * cells + 8 * MOST_ROWS * (2 * len(problem.keys) + 6) + RESERVE_BYTES
@@ -146,6 +146,8 @@ class CudaRunner:
         If there is no GPU, no driver or no compiler.
     RangeError
         If the problem does not fit in the free memory of the card.
+    InputError
+        If the problem asks for more than energies of regions and a dose map.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -154,6 +156,11 @@ class CudaRunner:
         reason = "" if config.ENABLE_CUDASIM else missing()
         if reason:
             raise DependencyError(f"nothing can run on a GPU here: {reason}", todo="use backend='cpu'")
+        if problem.asked.anything:
+            raise InputError(
+                "errors of voxels, spectra, images and phase spaces are not made on a GPU",
+                todo="use backend='cpu', or leave them out",
+            )
         need, free = bytes_needed(problem), free_bytes()
         if need > free:
             raise RangeError(
