@@ -63,6 +63,9 @@ def jit(function: Callable[..., Any]) -> Any:
     return cuda.jit(function, device=True, fastmath=True)
 
 
+jit_apart = jit
+
+
 @jit
 def log(x):  # type: ignore[no-untyped-def]
     """Return the natural logarithm of a positive float32: the card computes it in a few instructions."""

@@ -12,6 +12,28 @@ I4 = npt.NDArray[np.int32]
 U1 = npt.NDArray[np.uint8]
 
 
+class Room(NamedTuple):
+    """Macro cells of a room, around those of the body. Lengths in cm from the corner of the body's cells.
+
+    Attributes
+    ----------
+    cell_lower
+        [3] lower corner.
+    cell_cm, inv_cell, n_cell, cell_class, majorant
+        As in :class:`Geometry`; ``n_cell`` is 0 where there is no room.
+    first_cell
+        Where the room's cells begin in ``Geometry.cell_shape_first``, behind the body's.
+    """
+
+    cell_lower: F4
+    cell_cm: F4
+    inv_cell: F4
+    n_cell: I4
+    cell_class: U1
+    majorant: F4
+    first_cell: int
+
+
 class Geometry(NamedTuple):
     """Macro cells, voxels and shapes. Lengths in cm from the lower corner of the macro grid.
 
@@ -32,11 +54,12 @@ class Geometry(NamedTuple):
         [n_energy, n_class] 1/cm; bin i bounds the cross section between energies i and i+1. One
         flight has one energy: its row stays in the nearest cache.
     voxel_lower, inv_voxel
-        [3] lower corner of the voxel grid and inverse voxel size.
+        [1 or 2, 3] lower corner of the voxel grids (body, room) and inverse voxel size.
     n_voxel
-        [3] voxels (x, y, z); zeros without a grid.
+        [1 or 2, 3] voxels (x, y, z); zeros without a grid.
     word
-        uint32 [n_voxels] of the grid, x fastest: density code (low half) and kind (high half).
+        uint32 [n_voxels] of the body's grid, then of the room's, x fastest: density code (low half) and kind
+        (high half).
     kind_step, kind_material
         [n_kind] g/cm3 for one step of the density code, and material.
     kind_first, kind_region, kind_weight
@@ -55,6 +78,8 @@ class Geometry(NamedTuple):
         [3] where photons escape.
     world_material
         Index of the world's material; its density is ``world_density``.
+    room
+        A second set of macro cells around this one.
     """
 
     cell_cm: F4
@@ -85,6 +110,7 @@ class Geometry(NamedTuple):
     world_upper: F4
     world_material: int
     world_density: np.float32
+    room: Room
 
 
 class Beam(NamedTuple):

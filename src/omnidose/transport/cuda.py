@@ -92,7 +92,7 @@ def load_kernel() -> Any:
 
 def bytes_needed(problem: Problem) -> int:
     """Return the memory on the card that a problem takes, with what is kept free (bytes)."""
-    records = (problem.method, problem.beam, problem.geometry, problem.physics)
+    records = (problem.method, problem.beam, problem.geometry, problem.geometry.room, problem.physics)
     arrays = sum(a.nbytes for record in records for a in record if isinstance(a, np.ndarray))
     cells = int(np.prod(problem.voxel_shape)) if problem.voxel_shape is not None else 0
     return arrays + 8 * cells + 8 * MOST_ROWS * (2 * len(problem.keys) + 6) + RESERVE_BYTES
@@ -124,7 +124,12 @@ def upload(record: Any) -> Any:
     """Return a record with its arrays on the card."""
     from numba import cuda
 
-    return type(record)(*(cuda.to_device(a) if isinstance(a, np.ndarray) else a for a in record))
+    def moved(item: Any) -> Any:
+        if isinstance(item, tuple):
+            return upload(item)
+        return cuda.to_device(item) if isinstance(item, np.ndarray) else item
+
+    return type(record)(*(moved(item) for item in record))
 
 
 class CudaRunner:

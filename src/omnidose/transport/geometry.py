@@ -99,22 +99,19 @@ def macro_grid(scene: Scene) -> MacroGrid:
 
 
 def scene_materials(scene: Scene) -> tuple[Material, ...]:
-    """Return every material of the scene: voxels' first (same indices), then shapes', then the world's."""
+    """Return every material of the scene: the voxels' (same indices), room's, shapes', the world's."""
     voxel = scene.voxels.materials if scene.voxels is not None else ()
-    return (*voxel, *(shape.material for shape in scene.shapes), scene.world)
+    room = scene.room.materials if scene.room is not None else ()
+    return (*voxel, *room, *(shape.material for shape in scene.shapes), scene.world)
 
 
 def cells_touched(macro: MacroGrid, lower_mm: ArrayF8, upper_mm: ArrayF8) -> tuple[slice, slice, slice]:
-    """Return the (z, y, x) slices of the cells that a box may touch."""
+    """Return the (z, y, x) slices of the cells that a box may touch, empty where there are none."""
     first = np.floor((lower_mm - macro.lower_mm) / macro.cell_mm - 1e-6).astype(int)
     last = np.floor((upper_mm - macro.lower_mm) / macro.cell_mm + 1e-6).astype(int)
-    first = np.clip(first, 0, macro.n_cell - 1)
-    last = np.clip(last, 0, macro.n_cell - 1)
-    return (
-        slice(first[2], last[2] + 1),
-        slice(first[1], last[1] + 1),
-        slice(first[0], last[0] + 1),
-    )
+    first = np.clip(first, 0, macro.n_cell)
+    stop = np.clip(last + 1, first, macro.n_cell)
+    return slice(first[2], stop[2]), slice(first[1], stop[1]), slice(first[0], stop[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +147,7 @@ def majorants(
     mu_cm2_g: ArrayF8,
     floors: Sequence[tuple[ArrayF8, ArrayF8, float]],
     typical_probe: int = 0,
+    around: ArrayF8 | None = None,
 ) -> Majorants:
     """Choose the size of the macro cells and group them into classes by what bounds their attenuation.
 
@@ -162,6 +160,8 @@ def majorants(
         (lower_mm, upper_mm, per_cm): boxes in which the majorant must be at least ``per_cm``.
     typical_probe
         Index of the energy for which the size is chosen.
+    around
+        [n_material] largest densities of what may lie in cells that voxels do not fill (a room).
     """
     from omnidose.transport.cpu import cell_densities
 
@@ -176,6 +176,12 @@ def majorants(
             macro.voxels_per_cell,
             density,
         )
+    if around is not None and scene.voxels is not None:
+        first = macro.offset_voxels // macro.voxels_per_cell
+        stop = (macro.offset_voxels + scene.voxels.grid.shape_zyx[::-1]) // macro.voxels_per_cell
+        open_cells = np.ones((nz, ny, nx), dtype=bool)
+        open_cells[first[2] : stop[2], first[1] : stop[1], first[0] : stop[0]] = False
+        density[open_cells] = np.maximum(density[open_cells], around.astype(np.float32))
     density[..., -1] = np.maximum(density[..., -1], scene.world.density_g_cm3)
     shape_first, shape_list = _shapes_by_cell(scene.shapes, macro)
     owner = np.repeat(np.arange(nx * ny * nz), np.diff(shape_first))

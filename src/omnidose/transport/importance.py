@@ -45,8 +45,10 @@ def with_importance(problem: Problem, keys: Sequence[str], threads: int | None =
     InputError
         If the scene has no voxels, or a key is unknown or no region of voxels.
     """
-    if problem.geometry.n_voxel[0] == 0:
+    if problem.geometry.n_voxel[0, 0] == 0:
         raise InputError("importance needs a scene with voxels", todo="leave importance_keys out")
+    if problem.geometry.n_voxel.shape[0] > 1:
+        raise InputError("importance knows no room around the body", todo="leave importance_keys out")
     targets = _target_cells(problem, keys)
     found = problem
     for n, histories in enumerate(PILOT_HISTORIES):
@@ -61,7 +63,7 @@ def _cells_of_voxels(geo: Geometry) -> list[npt.NDArray[np.intp]]:
     """Return the macro cell of every voxel along z, y and x."""
     out = []
     for axis in (2, 1, 0):
-        centre = geo.voxel_lower[axis] + (np.arange(geo.n_voxel[axis]) + 0.5) / geo.inv_voxel[axis]
+        centre = geo.voxel_lower[0, axis] + (np.arange(geo.n_voxel[0, axis]) + 0.5) / geo.inv_voxel[0, axis]
         out.append(np.clip((centre * geo.inv_cell[axis]).astype(np.intp), 0, geo.n_cell[axis] - 1))
     return out
 
@@ -76,7 +78,7 @@ def _target_cells(problem: Problem, keys: Sequence[str]) -> list[npt.NDArray[np.
         )
     shape = tuple(int(n) for n in geo.n_cell[::-1])
     cells = _cells_of_voxels(geo)
-    kind = (geo.word >> 16).reshape([int(n) for n in geo.n_voxel[::-1]])
+    kind = (geo.word >> 16).reshape([int(n) for n in geo.n_voxel[0, ::-1]])
     out = []
     for key in keys:
         region = problem.keys.index(key)
@@ -96,7 +98,7 @@ def _target_cells(problem: Problem, keys: Sequence[str]) -> list[npt.NDArray[np.
 def _cell_dose(problem: Problem, histories: int, threads: int | None, seed_shift: int) -> tuple[F8, F8]:
     """Return the dose (any unit) and the density of the macro cells [z, y, x] from a short run."""
     geo = problem.geometry
-    voxel_shape = tuple(int(n) for n in geo.n_voxel[::-1])
+    voxel_shape = tuple(int(n) for n in geo.n_voxel[0, ::-1])
     pilot = replace(problem, voxel_shape=voxel_shape, seed=problem.seed + (seed_shift << 40))
     runner = LocalRunner(pilot, threads)
     runner.run(0, PILOT_BATCHES, histories // PILOT_BATCHES)

@@ -310,8 +310,9 @@ def region_volumes_cm3(scene: Scene, shape_keys: Sequence[str], regions: Sequenc
     for shape, volume_cm3 in zip(scene.shapes, visible_volumes_cm3(scene.shapes), strict=True):
         volumes[shape.key] += volume_cm3
     out = list(volumes.values())
-    if scene.voxels is not None:
-        for region in regions:
+    for region in regions:
+        voxels = scene.room if region.grid == "room" else scene.voxels
+        if voxels is not None:
             share = region.voxels.size if region.weights is None else float(region.weights.sum(dtype=float))
-            out.append(share * scene.voxels.grid.voxel_volume_cm3)
+            out.append(share * voxels.grid.voxel_volume_cm3)
     return np.array(out)

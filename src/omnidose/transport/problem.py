@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from omnidose.errors import InputError, RangeError
-from omnidose.transport._records import Beam, Geometry, Method, Physics
-from omnidose.transport.geometry import (
-    Majorants,
-    macro_grid,
-    majorants,
-    scene_materials,
-)
+from omnidose.transport._records import Beam, Geometry, Method, Physics, Room
+from omnidose.transport.geometry import Majorants, scene_materials
 from omnidose.transport.outputs import Asked, region_volumes_cm3
 from omnidose.transport.physics_tables import compile_physics
+from omnidose.transport.room import all_voxels, nested_cells, regions_in_row, voxel_grids
 from omnidose.transport.scene import Scene
 from omnidose.transport.shapes import shape_bounds_mm, shape_kind, shape_sizes_cm, visible_volumes_cm3
 from omnidose.transport.source_tables import compile_source, source_bounds_mm, source_spectra
@@ -63,7 +60,7 @@ class Problem:
     @property
     def voxel_volume_cm3(self) -> float:
         """Volume of one voxel of the scene's grid."""
-        return float(np.prod(1.0 / self.geometry.inv_voxel.astype(np.float64)))
+        return float(np.prod(1.0 / self.geometry.inv_voxel[0].astype(np.float64)))
 
 
 def compile_problem(
@@ -95,14 +92,15 @@ def compile_problem(
             f"a source up to {max_kev:g} keV with a cut-off of {cutoff_kev:g} keV cannot be simulated",
             allowed="photons of 1 keV to 20 MeV, cut-off at least 1 keV",
         )
+    if scene.room is not None and estimator == "traced":
+        raise InputError("rays are not traced through a room", where="estimator", allowed="expected, analog")
     if estimator not in ESTIMATORS:
         raise InputError(f"there is no estimator '{estimator}'", allowed=", ".join(ESTIMATORS))
-    fine = macro_grid(scene)
     media = [region.medium for region in regions]
     responses = [m for i, m in enumerate(media) if m is not None and m not in media[:i]]
     physics = compile_physics(scene_materials(scene), responses, max_kev, cutoff_kev)
     shape_keys = list(dict.fromkeys(shape.key for shape in scene.shapes))
-    packed = pack_voxels(scene.voxels, regions, len(shape_keys))
+    packed = pack_voxels(all_voxels(scene), regions_in_row(scene, regions), len(shape_keys))
     ordered = [regions[i] for i in packed.order]
     keys = (*shape_keys, *(region.key for region in ordered))
     if len(set(keys)) != len(keys):
@@ -116,9 +114,8 @@ def compile_problem(
     probe = np.linspace(0, physics.n_energy - 1, 12).astype(int)
     mean_kev = float(np.mean([s.mean_kev for s in source_spectra(source)]))
     nodes_kev = np.exp(physics.ln_energy_0 + probe / physics.inv_d_ln_energy)
-    major = majorants(
+    major, outer = nested_cells(
         scene,
-        fine,
         physics.rows[:, probe, 0].astype(np.float64),
         floors,
         typical_probe=int(np.argmin(np.abs(nodes_kev - mean_kev))),
@@ -127,14 +124,14 @@ def compile_problem(
         keys=keys,
         mass_g=_masses(scene, shape_keys, ordered),
         seed=seed,
-        method=asked.method(ESTIMATORS.index(estimator), fine.lower_mm),
-        geometry=_geometry(scene, source, major, physics, packed, response_index),
-        beam=compile_source(source, fine.lower_mm),
+        method=asked.method(ESTIMATORS.index(estimator), major.macro.lower_mm),
+        geometry=_geometry(scene, source, major, outer, physics, packed, response_index),
+        beam=compile_source(source, major.macro.lower_mm),
         physics=physics,
         voxel_shape=scene.voxels.grid.shape_zyx if scene.voxels is not None and voxel_map else None,
         asked=replace(
             asked,
-            origin_mm=fine.lower_mm,
+            origin_mm=major.macro.lower_mm,
             volume_cm3=region_volumes_cm3(scene, shape_keys, ordered) if asked.spectra is not None else None,
         ),
     )
@@ -146,14 +143,13 @@ def _masses(scene: Scene, shape_keys: Sequence[str], regions: Sequence[Region]) 
     for shape, volume in zip(scene.shapes, visible_volumes_cm3(scene.shapes), strict=True):
         masses[shape.key] += volume * shape.material.density_g_cm3
     out = list(masses.values())
-    if scene.voxels is not None:
-        density = scene.voxels.density_g_cm3.ravel()
-        volume = scene.voxels.grid.voxel_volume_cm3
-        for region in regions:
-            mass = density[region.voxels].astype(np.float64)
-            if region.weights is not None:
-                mass = mass * region.weights
-            out.append(float(mass.sum()) * volume)
+    for region in regions:
+        voxels = scene.room if region.grid == "room" else scene.voxels
+        assert voxels is not None
+        mass = voxels.density_g_cm3.ravel()[region.voxels].astype(np.float64)
+        if region.weights is not None:
+            mass = mass * region.weights
+        out.append(float(mass.sum()) * voxels.grid.voxel_volume_cm3)
     return np.array(out)
 
 
@@ -169,16 +165,15 @@ def _floors(
     for shape in scene.shapes:
         if shape.key in sampling_per_cm:
             floors.append((*shape_bounds_mm(shape), sampling_per_cm[shape.key]))
-    if scene.voxels is not None:
-        grid = scene.voxels.grid
-        nz, ny, nx = grid.shape_zyx
-        for region in regions:
-            if region.key in sampling_per_cm and region.voxels.size:
-                k, j, i = np.unravel_index(region.voxels, (nz, ny, nx))
-                spacing = np.asarray(grid.spacing_mm)
-                low = grid.lower_mm + spacing * np.array([i.min(), j.min(), k.min()])
-                high = grid.lower_mm + spacing * (np.array([i.max(), j.max(), k.max()]) + 1)
-                floors.append((low, high, sampling_per_cm[region.key]))
+    for region in regions:
+        voxels = scene.room if region.grid == "room" else scene.voxels
+        if region.key in sampling_per_cm and region.voxels.size and voxels is not None:
+            grid = voxels.grid
+            k, j, i = np.unravel_index(region.voxels, grid.shape_zyx)
+            spacing = np.asarray(grid.spacing_mm)
+            low = grid.lower_mm + spacing * np.array([i.min(), j.min(), k.min()])
+            high = grid.lower_mm + spacing * (np.array([i.max(), j.max(), k.max()]) + 1)
+            floors.append((low, high, sampling_per_cm[region.key]))
     return floors
 
 
@@ -186,6 +181,7 @@ def _geometry(
     scene: Scene,
     source: Source,
     major: Majorants,
+    outer: Majorants | None,
     physics: Physics,
     packed: PackedVoxels,
     response_index: npt.NDArray[np.int32],
@@ -193,38 +189,32 @@ def _geometry(
     """Assemble the flat record that the kernels read (lengths in cm from the macro corner)."""
     macro = major.macro
     origin = macro.lower_mm
-    mu = physics.rows[:, :, 0].astype(np.float64)
-    upper = np.maximum(mu, np.roll(mu, -1, axis=1))
-    bound = np.max(major.class_density[:, :, None] * upper[None], axis=1)
-    bound = np.maximum(bound, major.class_floor_per_cm[:, None]) * (1 + 1e-5)
-    bound = np.maximum(bound, 1e-9)  # a vacuum cell still needs a finite free path
     n_shapes = len(scene.shapes)
     keys = list(dict.fromkeys(shape.key for shape in scene.shapes))
     materials = scene_materials(scene)
     first_shape = len(materials) - 1 - n_shapes
-    if scene.voxels is not None:
-        grid = scene.voxels.grid
-        n_voxel = np.array(grid.shape_zyx[::-1])
-        voxel_lower = (grid.lower_mm - origin) / 10
-        inv_voxel = 10 / np.asarray(grid.spacing_mm)
-    else:
-        n_voxel, voxel_lower, inv_voxel = np.zeros(3), np.zeros(3), np.ones(3)
+    grids = [voxels.grid for voxels in voxel_grids(scene)]
     source_lower, source_upper = source_bounds_mm(source)
-    macro_upper = origin + macro.n_cell * macro.cell_mm
-    world_lower = np.minimum(origin, source_lower) - scene.world_margin_mm
-    world_upper = np.maximum(macro_upper, source_upper) + scene.world_margin_mm
+    corners = [m.macro.lower_mm for m in (major, outer) if m is not None]
+    ends = [m.macro.lower_mm + m.macro.n_cell * m.macro.cell_mm for m in (major, outer) if m is not None]
+    world_lower = np.min([*corners, source_lower], axis=0) - scene.world_margin_mm
+    world_upper = np.max([*ends, source_upper], axis=0) + scene.world_margin_mm
+    shape_first, shape_list = major.shape_first, major.shape_list
+    if outer is not None:
+        shape_first = np.concatenate([shape_first[:-1], outer.shape_first + np.int32(shape_list.size)])
+        shape_list = np.concatenate([shape_list, outer.shape_list])
     return Geometry(
         cell_cm=(macro.cell_mm / 10).astype(np.float32),
         inv_cell=(10 / macro.cell_mm).astype(np.float32),
         n_cell=macro.n_cell.astype(np.int32),
         cell_class=major.cell_class,
         importance=np.ones(1, dtype=np.float32),
-        cell_shape_first=major.shape_first,
-        cell_shape_list=major.shape_list if major.shape_list.size else np.zeros(1, dtype=np.int32),
-        majorant=np.ascontiguousarray(bound.T, dtype=np.float32),
-        voxel_lower=voxel_lower.astype(np.float32),
-        inv_voxel=inv_voxel.astype(np.float32),
-        n_voxel=n_voxel.astype(np.int32),
+        cell_shape_first=shape_first,
+        cell_shape_list=shape_list if shape_list.size else np.zeros(1, dtype=np.int32),
+        majorant=_bound_per_cm(major, physics),
+        voxel_lower=_rows([(grid.lower_mm - origin) / 10 for grid in grids], np.float32),
+        inv_voxel=_rows([10 / np.asarray(grid.spacing_mm) for grid in grids], np.float32),
+        n_voxel=_rows([grid.shape_zyx[::-1] for grid in grids], np.int32),
         word=packed.word,
         kind_step=packed.kind_step,
         kind_material=packed.kind_material,
@@ -242,4 +232,45 @@ def _geometry(
         world_upper=((world_upper - origin) / 10).astype(np.float32),
         world_material=len(materials) - 1,
         world_density=np.float32(scene.world.density_g_cm3),
+        room=_room(outer, physics, origin, major.cell_class.size),
     )
+
+
+def _bound_per_cm(major: Majorants, physics: Physics) -> npt.NDArray[np.float32]:
+    """Return the majorants [n_energy, n_class]."""
+    mu = physics.rows[:, :, 0].astype(np.float64)
+    upper = np.maximum(mu, np.roll(mu, -1, axis=1))
+    bound = np.max(major.class_density[:, :, None] * upper[None], axis=1)
+    bound = np.maximum(bound, major.class_floor_per_cm[:, None]) * (1 + 1e-5)
+    bound = np.maximum(bound, 1e-9)  # a vacuum cell still needs a finite free path
+    return np.ascontiguousarray(bound.T, dtype=np.float32)
+
+
+def _room(outer: Majorants | None, physics: Physics, origin_mm: ArrayF8, first_cell: int) -> Room:
+    """Return the macro cells of a room; none if there is no room."""
+    if outer is None:
+        no_length = np.zeros(3, dtype=np.float32)
+        return Room(
+            cell_lower=no_length,
+            cell_cm=no_length,
+            inv_cell=no_length,
+            n_cell=np.zeros(3, dtype=np.int32),
+            cell_class=np.zeros(1, dtype=np.uint8),
+            majorant=np.ones((1, 1), dtype=np.float32),
+            first_cell=0,
+        )
+    macro = outer.macro
+    return Room(
+        cell_lower=((macro.lower_mm - origin_mm) / 10).astype(np.float32),
+        cell_cm=(macro.cell_mm / 10).astype(np.float32),
+        inv_cell=(10 / macro.cell_mm).astype(np.float32),
+        n_cell=macro.n_cell.astype(np.int32),
+        cell_class=outer.cell_class,
+        majorant=_bound_per_cm(outer, physics),
+        first_cell=first_cell,
+    )
+
+
+def _rows(vectors: Sequence[npt.ArrayLike], dtype: type[Any]) -> npt.NDArray[Any]:
+    """Return vectors as rows; one of zeros if there are none."""
+    return np.array(vectors or [np.zeros(3)], dtype=dtype)

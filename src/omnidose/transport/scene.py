@@ -203,6 +203,9 @@ class Scene:
     ----------
     voxels
         Optional voxel grid.
+    room
+        A second, usually coarser and larger grid around it: a room, a vehicle. Inside the bounds of
+        ``voxels`` those win. Regions score in it with ``grid="room"``.
     shapes
         Analytic shapes. Where shapes overlap each other or the grid, the *last* in the tuple wins.
     world
@@ -212,13 +215,22 @@ class Scene:
     """
 
     voxels: VoxelGrid | None = None
+    room: VoxelGrid | None = None
     shapes: tuple[Shape, ...] = ()
     world: Material = AIR
     world_margin_mm: float = 10.0
 
     def __post_init__(self) -> None:
+        if self.room is not None and self.voxels is None:
+            raise GeometryError(
+                "a room needs a voxel grid inside it", where="room", todo="give the only grid as voxels"
+            )
         if self.voxels is None and not self.shapes:
             raise GeometryError("a scene needs a voxel grid or at least one shape")
+        if self.voxels is not None and self.room is not None:
+            total = len(self.voxels.materials) + len(self.room.materials)
+            if total > 255:
+                raise GeometryError(f"voxels and room have {total} materials together", allowed="at most 255")
 
     @classmethod
     def from_body(cls, body: BodyModel, *, shapes: tuple[Shape, ...] = ()) -> Scene:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -48,7 +49,9 @@ class Region:
     Attributes
     ----------
     voxels
-        Flat indices into the [z, y, x] arrays.
+        Flat indices into the [z, y, x] arrays of the grid.
+    grid
+        "body" for the scene's ``voxels``, "room" for its ``room``.
     weights
         Share of each voxel's mass that counts; None means all.
     medium
@@ -62,6 +65,7 @@ class Region:
     voxels: npt.NDArray[np.int64]
     weights: npt.NDArray[np.float32] | None = None
     medium: Material | FluenceResponse | None = None
+    grid: Literal["body", "room"] = "body"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from omnidose.errors import GeometryError, InputError, RangeError
-from omnidose.transport.geometry import macro_grid
+from omnidose.transport.room import scene_bounds_mm
 from omnidose.transport.scene import Scene
 from omnidose.transport.source_tables import _frame, rotation_frame, source_bounds_mm
 from omnidose.transport.sources import FanSource, ParallelSource, PyramidSource, RotatingSource, Source
@@ -87,8 +87,7 @@ def check_source(scene: Scene, source: Source) -> None:
         straight line of the beam can meet them; beams that miss in other ways run.
     """
     _refuse_not_finite(source, "the source")
-    macro = macro_grid(scene)
-    lower, upper = macro.lower_mm, macro.lower_mm + macro.n_cell * macro.cell_mm
+    lower, upper = scene_bounds_mm(scene)
     starts_lower, starts_upper = source_bounds_mm(source)
     distance_mm = float(np.max(np.maximum(lower - starts_lower, starts_upper - upper)))
     if distance_mm > WORLD_MM:

@@ -76,6 +76,11 @@ def jit(function: Callable[..., Any]) -> Any:
     )
 
 
+def jit_apart(function: Callable[..., Any]) -> Any:
+    """Compile a scalar function that stays a call: a long one would be compiled again in each caller."""
+    return _compile(function, _nrt=False, fastmath={"contract", "reassoc", "nsz", "arcp", "afn"})
+
+
 def loop_jit(function: Callable[..., Any]) -> Any:
     """Compile a loop over histories for one thread, which calls it without Python's global lock.
 

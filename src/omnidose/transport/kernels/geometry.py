@@ -75,16 +75,16 @@ def find_shape(geo, cell, x, y, z):
 
 
 @jit
-def voxel_at(geo, x, y, z):
-    """Return the flat voxel index at a point of the macro grid, or -1 outside the voxel grid."""
-    nx = geo.n_voxel[0]
+def voxel_in(geo, g, x, y, z):
+    """Return the flat index of the voxel of grid ``g`` at a point, or -1 outside."""
+    nx = geo.n_voxel[g, 0]
     if nx == 0:
         return i64(-1)
-    fx = (x - geo.voxel_lower[0]) * geo.inv_voxel[0]
-    fy = (y - geo.voxel_lower[1]) * geo.inv_voxel[1]
-    fz = (z - geo.voxel_lower[2]) * geo.inv_voxel[2]
-    ny = geo.n_voxel[1]
-    nz = geo.n_voxel[2]
+    fx = (x - geo.voxel_lower[g, 0]) * geo.inv_voxel[g, 0]
+    fy = (y - geo.voxel_lower[g, 1]) * geo.inv_voxel[g, 1]
+    fz = (z - geo.voxel_lower[g, 2]) * geo.inv_voxel[g, 2]
+    ny = geo.n_voxel[g, 1]
+    nz = geo.n_voxel[g, 2]
     if fx < _ZERO or fy < _ZERO or fz < _ZERO or fx > f32(nx) or fy > f32(ny) or fz > f32(nz):
         return i64(-1)
     # a point may round onto the upper face
@@ -92,6 +92,17 @@ def voxel_at(geo, x, y, z):
     iy = min(i32(fy), i32(ny - 1))
     iz = min(i32(fz), i32(nz - 1))
     return (i64(iz) * i64(ny) + i64(iy)) * i64(nx) + i64(ix)
+
+
+@jit
+def voxel_at(geo, x, y, z):
+    """Return the index of the voxel at a point (the body's, else the room's), or -1 outside both."""
+    voxel = voxel_in(geo, 0, x, y, z)
+    if voxel < 0 and geo.n_voxel.shape[0] > 1:
+        voxel = voxel_in(geo, 1, x, y, z)
+        if voxel >= 0:
+            voxel += i64(geo.n_voxel[0, 0]) * i64(geo.n_voxel[0, 1]) * i64(geo.n_voxel[0, 2])
+    return voxel
 
 
 @jit

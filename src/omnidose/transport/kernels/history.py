@@ -13,13 +13,24 @@ from .geometry import voxel_at
 from .interactions import compton, energy_bin, fluorescence, mass_coefficient, rayleigh
 from .outputs import leave_world, score_spectrum, trail
 from .random import four
+from .room import in_body_grid, room_content, through_room
 from .scoring import score
 from .sources import emit
 from .tracing import trace
 from .tracking import (
+    ANALOG,
+    BORN,
+    COLLISIONS,
+    DEPOSITED,
+    EMITTED,
     ESCAPED,
+    ESCAPED_KEV,
+    EXPECTED_KEV,
     IN_GRID,
+    IN_ROOM,
     IN_WORLD,
+    TENTATIVE,
+    TRACED,
     cell_of,
     content,
     enter,
@@ -47,16 +58,11 @@ _SOMETHING = np.int32(1)
 _MEC2 = np.float32(510.99895)
 _TWO_MEC2 = np.float32(1021.9979)
 
-#: Estimators (``Method.estimator``).
-EXPECTED, ANALOG, TRACED = 0, 1, 2
-#: Before the first flight (beside ESCAPED, IN_WORLD, IN_GRID).
-BORN = 3
 
 #: Columns of a slot: real numbers [20], whole numbers [10], sums (float64) [6].
 X, Y, Z, U, V, W, DX, DY, DZ, T, TX, TY, TZ, ENERGY, FRACTION, MAJORANT, R2, R3, R4, WEIGHT = range(20)
 HISTORY, BLOCK, BIN, CX, CY, CZ, VOXEL, WHERE, PAST, WAITING = range(10)
 REALS, WHOLES, SUMS = 20, 10, 6
-EMITTED, DEPOSITED, ESCAPED_KEV, EXPECTED_KEV, TENTATIVE, COLLISIONS = range(6)
 #: Photons that wait at most: cascades make two lines and a pair, a positron two photons, and importance
 #: copies.
 STACK, STACK_COLUMNS = 64, 9
@@ -217,6 +223,9 @@ def step(pause, seed, method, geo, phys, tally, reals, wholes, sums, stack):
                 pz = z + w * t
                 place, m = content(geo, voxel, px, py, pz)
                 sums[TENTATIVE] += 1.0
+            elif where == IN_ROOM:
+                place, m = room_content(geo, x, y, z)
+                sums[TENTATIVE] += 1.0
             else:
                 place, m = in_world(geo)
             sigma = mass_coefficient(phys, m, i, a, 0) * place[3]
@@ -230,7 +239,7 @@ def step(pause, seed, method, geo, phys, tally, reals, wholes, sums, stack):
             if tally.spectra.size > 0:
                 score_spectrum(geo, method, place, energy, weight / majorant, past == 0, tally)
             threshold = r2 * majorant
-            if threshold < sigma or where == IN_WORLD:
+            if threshold < sigma or where != IN_GRID:
                 fresh = True
                 if where == IN_GRID:
                     x = px
@@ -294,10 +303,14 @@ def step(pause, seed, method, geo, phys, tally, reals, wholes, sums, stack):
         r1, r2, r3, r4 = four(history, block, seed)
         block += 1
         tau = -log(r1)
+        roomy = geo.room.n_cell[0] > 0
+        outside = False
         if fresh:
             i, a = energy_bin(phys, energy)
             if past == 0 and method.estimator == TRACED:
                 sums[EXPECTED_KEV] += trace(geo, phys, i, a, weight * energy, x, y, z, u, v, w, tally)
+            outside = roomy and not in_body_grid(geo, x, y, z)
+        if fresh and not outside:
             where, x, y, z, tau = enter(geo, phys, i, a, x, y, z, u, v, w, tau)
             if where != IN_GRID:
                 majorant = world_cross_section(geo, phys, i, a)
@@ -315,17 +328,28 @@ def step(pause, seed, method, geo, phys, tally, reals, wholes, sums, stack):
             tx = first_wall(cx, u > _ZERO, geo.cell_cm[0], x, iu)
             ty = first_wall(cy, v > _ZERO, geo.cell_cm[1], y, iv)
             tz = first_wall(cz, w > _ZERO, geo.cell_cm[2], z, iw)
-        inside, t, tx, ty, tz, cx, cy, cz, majorant = walk(
-            geo, i, u, v, w, dx, dy, dz, t, tx, ty, tz, tau, cx, cy, cz
-        )
-        if inside:
-            where = i32(IN_GRID)
-            voxel = voxel_at(geo, x + u * t, y + v * t, z + w * t)
-            if pause:
-                break
-            continue
-        where, x, y, z = leave(geo, phys, i, a, x + u * t, y + v * t, z + w * t, u, v, w, majorant)
-        majorant = world_cross_section(geo, phys, i, a)
+        if not outside:
+            inside, t, tx, ty, tz, cx, cy, cz, majorant = walk(
+                geo, i, u, v, w, dx, dy, dz, t, tx, ty, tz, tau, cx, cy, cz
+            )
+            if inside:
+                where = i32(IN_GRID)
+                voxel = voxel_at(geo, x + u * t, y + v * t, z + w * t)
+                if pause:
+                    break
+                continue
+            x += u * t
+            y += v * t
+            z += w * t
+            tau = majorant
+            if not roomy:
+                where, x, y, z = leave(geo, phys, i, a, x, y, z, u, v, w, tau)
+                majorant = world_cross_section(geo, phys, i, a)
+                continue
+        where, x, y, z, majorant, r2, r3, r4, block = through_room(
+            geo, phys, method, tally, sums, i, a, energy, weight, past == 0, x, y, z, u, v, w, tau, r2, r3,
+            r4, not outside, history, block, seed,
+        )  # fmt: skip
     if voxel >= 0:
         fetch(geo.word, voxel)
     reals[X] = x

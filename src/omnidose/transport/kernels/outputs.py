@@ -5,7 +5,7 @@ Nothing here runs unless its array has a size.
 
 import numpy as np
 
-from ._target import jit, tally_add
+from ._target import jit, jit_apart, tally_add
 from .geometry import box_entry
 from .interactions import mass_coefficient
 
@@ -62,7 +62,7 @@ def find_bin(edges, energy):
     return low
 
 
-@jit
+@jit_apart
 def score_spectrum(geo, method, place, energy, track_cm, first, tally):
     """Score a track length into the energy bins of the regions at one point.
 
@@ -97,7 +97,7 @@ def add_track(tally, at, n_bin, track_cm, first):
             tally_add(tally.spectra, u64(at), count)
 
 
-@jit
+@jit_apart
 def leave_world(geo, method, x, y, z, u, v, w, energy, past, history, tally):
     """Score a photon that leaves: where its straight way meets the image plane, and in the list."""
     if tally.image.size > 0:

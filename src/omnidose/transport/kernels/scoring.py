@@ -47,5 +47,5 @@ def score(geo, phys, place, i, a, flux_kev, deposit_kev, first, tally):
         energy_add(tally.energies, r, value)
         if first:
             energy_add(tally.primaries, r, value)
-    if tally.voxels.size > 0 and density > _ZERO:
+    if voxel < tally.voxels.size and density > _ZERO:  # the map holds the body's voxels, or none
         tally_add(tally.voxels, u64(voxel), i64(deposit_kev / density * _FIXED + _HALF))

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from ._target import jit
+from ._target import jit, jit_apart
 from .geometry import BOX, CAPSULE, CYLINDER, SPHERE, box_entry, voxel_at
 from .interactions import mass_coefficient
 from .scoring import score
@@ -94,7 +94,7 @@ def next_surface(geo, k, best, t, x, y, z, u, v, w):
     return best
 
 
-@jit
+@jit_apart
 def trace(geo, phys, i, a, energy, x, y, z, u, v, w, tally):
     """Score the expected primary deposits along a ray from (x, y, z); return their sum (keV)."""
     hx = geo.cell_cm[0] * f32(geo.n_cell[0])
@@ -112,14 +112,15 @@ def trace(geo, phys, i, a, energy, x, y, z, u, v, w, tally):
         return f64(in_world * track(world, far))
     total = f64(in_world * track(world, t))
     tau = world * t
-    voxels = geo.n_voxel[0] > 0
+    voxels = geo.n_voxel[0, 0] > 0
     while t < end and tau < _OPAQUE:
         t_next = end
         if voxels:
             for axis in range(3):
                 p, d = (x, u) if axis == 0 else ((y, v) if axis == 1 else (z, w))
-                size = _ONE / geo.inv_voxel[axis]
-                t_next = next_plane(t_next, t + _CLOSE, p, d, geo.voxel_lower[axis], size, geo.n_voxel[axis])
+                size = _ONE / geo.inv_voxel[0, axis]
+                low_face = geo.voxel_lower[0, axis]
+                t_next = next_plane(t_next, t + _CLOSE, p, d, low_face, size, geo.n_voxel[0, axis])
         for k in range(geo.shape_kind.shape[0]):
             t_next = next_surface(geo, u32(k), t_next, t + _CLOSE, x, y, z, u, v, w)
         s = t_next - t

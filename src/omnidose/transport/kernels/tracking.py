@@ -20,8 +20,13 @@ _TINY = np.float32(1e-20)
 _NONE = np.int32(0)
 _CELL = np.int32(1)
 
-#: Where a flight ends: outside the world, in the world's material, or at a point of the macro grid.
-ESCAPED, IN_WORLD, IN_GRID = 0, 1, 2
+#: Estimators (``Method.estimator``).
+EXPECTED, ANALOG, TRACED = 0, 1, 2
+#: Where a photon is: outside the world, in the world's material, at a point of the macro grid, before its
+#: first flight (or at the border of the grid, where its flight begins anew), at a point of the room.
+ESCAPED, IN_WORLD, IN_GRID, BORN, IN_ROOM = 0, 1, 2, 3, 4
+#: What a history sums for itself.
+EMITTED, DEPOSITED, ESCAPED_KEV, EXPECTED_KEV, TENTATIVE, COLLISIONS = range(6)
 
 
 @jit
