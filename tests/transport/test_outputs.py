@@ -261,3 +261,21 @@ def test_what_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folding, "free_bytes", lambda: 1e5)
     with pytest.raises(RangeError, match=r"GB are free"):
         run(voxel_map=True, voxel_error=True)
+
+
+def test_importance_keeps_the_mean_of_spectra_and_voxels() -> None:
+    plain, split = (
+        run(100_000, seed=seed, voxel_map=True, voxel_error=True, spectra=BINS, importance_keys=keys)
+        for seed, keys in ((1, ()), (2, ("corner",)))
+    )
+    assert plain.spectra is not None
+    assert split.spectra is not None
+    k = plain.index("corner")
+    std = np.hypot(plain.spectra.std_per_cm2[k], split.spectra.std_per_cm2[k])
+    z = (split.spectra.fluence_per_cm2[k] - plain.spectra.fluence_per_cm2[k])[std > 0] / std[std > 0]
+    assert abs(z.mean()) * np.sqrt(z.size) < 4
+    assert split.voxel_dose_kev_g is not None
+    corner_kev = float(split.voxel_dose_kev_g[:5, :5, :5].sum(dtype=float))
+    assert corner_kev == pytest.approx(split.energy_kev[k], rel=1e-5)
+    with pytest.raises(InputError, match="importance gives them weights"):
+        run(4000, image=PLANE, importance_keys=("corner",))

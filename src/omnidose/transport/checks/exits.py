@@ -32,14 +32,21 @@ WATER = material("water")
 
 
 def chi_square(
-    name: str, ours: ArrayF8, std: ArrayF8, expected: ArrayF8, *, degrees: float = math.inf, note: str = ""
+    name: str,
+    ours: ArrayF8,
+    std: ArrayF8,
+    expected: ArrayF8,
+    *,
+    groups_behind: int | None = None,
+    note: str = "",
 ) -> Row:
-    """Reduced chi-square of independent numbers; ``degrees``: of freedom of their errors, if stated ones."""
+    """Reduced chi-square of independent numbers; ``groups_behind`` their errors, if stated."""
     error = np.sqrt(std**2 + (TABLE_REL * expected) ** 2)
     z = (ours - expected) / error
     # the square of a number over an error of n degrees of freedom (F distribution)
     mean, variance = 1.0, 2.0
-    if math.isfinite(degrees):
+    if groups_behind is not None:
+        degrees = groups_behind - 1
         mean = degrees / (degrees - 2)
         variance = 2 * degrees**2 * (degrees - 1) / ((degrees - 2) ** 2 * (degrees - 4))
     reach = SIGMAS * math.sqrt(variance / z.size)

@@ -44,7 +44,7 @@ class Spread:
     """Variance over seeds as a multiple of the stated one, and its standard error."""
 
     ratio: float
-    std: float
+    std_rel: float
 
     @classmethod
     def of(cls, values: ArrayF8, variances: ArrayF8) -> Spread:
@@ -55,7 +55,7 @@ class Spread:
         by_seed = deviations.mean(axis=1)
         n = by_seed.size
         return cls(
-            ratio=float(by_seed.sum() / (n - 1)), std=float(by_seed.std(ddof=1) * math.sqrt(n) / (n - 1))
+            ratio=float(by_seed.sum() / (n - 1)), std_rel=float(by_seed.std(ddof=1) * math.sqrt(n) / (n - 1))
         )
 
     def row(self, name: str, note: str = "") -> Row:
@@ -66,8 +66,8 @@ class Spread:
             1.0,
             unit="1",
             source="statistics",
-            bounds=(1 - SIGMAS * self.std, 1 + SIGMAS * self.std),
-            note=f"known to {self.std:.3f}{'; ' if note else ''}{note}",
+            bounds=(1 - SIGMAS * self.std_rel, 1 + SIGMAS * self.std_rel),
+            note=f"known to {self.std_rel:.3f}{'; ' if note else ''}{note}",
         )
 
 
@@ -293,7 +293,7 @@ def _check_filter(histories: float, tube: Spectrum) -> Iterator[Row]:
         ours,
         std,
         expected[seen],
-        degrees=GROUPS - 1,
+        groups_behind=GROUPS,
     )
     total, error = float(ours.sum()), float(np.sqrt((std**2).sum()))
     reference = float(expected[seen].sum())
