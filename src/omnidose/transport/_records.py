@@ -20,7 +20,7 @@ class Room(NamedTuple):
     cell_lower
         [3] lower corner.
     cell_cm, inv_cell, n_cell, cell_class, majorant
-        As in :class:`Geometry`; ``n_cell`` is 0 where there is no room.
+        As in :class:`Geometry`; of the room.
     first_cell
         Where the room's cells begin in ``Geometry.cell_shape_first``, behind the body's.
     """
@@ -78,8 +78,6 @@ class Geometry(NamedTuple):
         [3] where photons escape.
     world_material
         Index of the world's material; its density is ``world_density``.
-    room
-        A second set of macro cells around this one.
     """
 
     cell_cm: F4
@@ -110,7 +108,6 @@ class Geometry(NamedTuple):
     world_upper: F4
     world_material: int
     world_density: np.float32
-    room: Room
 
 
 class Beam(NamedTuple):

@@ -24,6 +24,8 @@ def run_batches(  # type: ignore[no-untyped-def]
     method,
     beam,
     geo,
+    room,
+    tracing,
     phys,
     energies,
     primaries,
@@ -48,32 +50,39 @@ def run_batches(  # type: ignore[no-untyped-def]
     for b in range(n_batches):
         tally = Sums(energies[b], primaries[b], balance[b], voxels, spectra, image, exit_count, exits)
         start = np.int64(first_batch + b) * np.int64(per_batch)
-        _run_batch(start, per_batch, seed, method, beam, geo, phys, tally, reals, wholes, sums, stack, slots)
-
-
-@jit
-def _run_batch(  # type: ignore[no-untyped-def]
-    start, n, seed, method, beam, geo, phys, tally, reals, wholes, sums, stack, slots
-):
-    """Run histories ``start …`` in the slots, one step of each in turn."""
-    pause = geo.word.size > CACHED_VOXELS and tally.exit_count.size == 0
-    n_slots = min(UNDER_WAY if pause else 1, n)
-    for k in range(n_slots):
-        slots[k] = k
-        begin(np.uint64(start + k), seed, beam, reals[k], wholes[k], sums[k], stack[k])
-    begun = n_slots
-    while n_slots > 0:
-        turn = 0
-        while turn < n_slots:
-            k = slots[turn]
-            if step(pause, seed, method, geo, phys, tally, reals[k], wholes[k], sums[k], stack[k]):
-                turn += 1
-            elif begun < n:
+        pause = geo.word.size > CACHED_VOXELS and tally.exit_count.size == 0
+        n_slots = min(UNDER_WAY if pause else 1, per_batch)
+        for k in range(n_slots):
+            slots[k] = k
+            begin(np.uint64(start + k), seed, beam, reals[k], wholes[k], sums[k], stack[k])
+        begun = n_slots
+        while n_slots > 0:  # one step of each in turn
+            turn = 0
+            while turn < n_slots:
+                k = slots[turn]
+                if step(
+                    pause,
+                    seed,
+                    method,
+                    geo,
+                    room,
+                    tracing,
+                    phys,
+                    tally,
+                    reals[k],
+                    wholes[k],
+                    sums[k],
+                    stack[k],
+                ):
+                    turn += 1
+                    continue
+                if begun == per_batch:  # no more to begin
+                    n_slots -= 1
+                    k = slots[n_slots]
+                    slots[turn] = k
+                    continue
                 begin(np.uint64(start + begun), seed, beam, reals[k], wholes[k], sums[k], stack[k])
                 begun += 1
-            else:  # no more to begin
-                n_slots -= 1
-                slots[turn] = slots[n_slots]
 
 
 @jit

@@ -20,7 +20,7 @@ import numpy as np
 
 from omnidose.errors import DependencyError, InputError, RangeError
 from omnidose.transport import kernels
-from omnidose.transport.problem import Problem
+from omnidose.transport.problem import TRACED, Problem
 from omnidose.transport.runner import ArrayI8, BatchSums, join
 
 ALIAS = "omnidose.transport.kernels_cuda"
@@ -92,7 +92,7 @@ def load_kernel() -> Any:
 
 def bytes_needed(problem: Problem) -> int:
     """Return the memory on the card that a problem takes, with what is kept free (bytes)."""
-    records = (problem.method, problem.beam, problem.geometry, problem.geometry.room, problem.physics)
+    records = (problem.method, problem.beam, problem.geometry, problem.physics)
     arrays = sum(a.nbytes for record in records for a in record if isinstance(a, np.ndarray))
     cells = int(np.prod(problem.voxel_shape)) if problem.voxel_shape is not None else 0
     return arrays + 8 * cells + 8 * MOST_ROWS * (2 * len(problem.keys) + 6) + RESERVE_BYTES
@@ -159,6 +159,11 @@ class CudaRunner:
         if problem.asked.anything:
             raise InputError(
                 "errors of voxels, spectra, images and phase spaces are not made on a GPU",
+                todo="use backend='cpu', or leave them out",
+            )
+        if problem.room is not None or problem.method.estimator == TRACED:
+            raise InputError(
+                "rooms and traced primaries are not made on a GPU",
                 todo="use backend='cpu', or leave them out",
             )
         need, free = bytes_needed(problem), free_bytes()

@@ -28,6 +28,7 @@ CUTOFF_KEV = 1.0
 MAX_KEV = 20_000.0
 #: How deposits are scored; see ``simulate``.
 ESTIMATORS = ("expected", "analog", "traced")
+TRACED = ESTIMATORS.index("traced")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -43,6 +44,8 @@ class Problem:
         Names [n] and masses [n] of what is scored: shapes' keys first, then regions.
     voxel_shape
         (z, y, x) of the dose map, or None if none is wanted.
+    room
+        Macro cells around those of the geometry, or None.
     asked
         Outputs besides.
     """
@@ -55,6 +58,7 @@ class Problem:
     beam: Beam
     physics: Physics
     voxel_shape: tuple[int, int, int] | None
+    room: Room | None = None
     asked: Asked = field(default_factory=Asked)
 
     @property
@@ -126,6 +130,7 @@ def compile_problem(
         seed=seed,
         method=asked.method(ESTIMATORS.index(estimator), major.macro.lower_mm),
         geometry=_geometry(scene, source, major, outer, physics, packed, response_index),
+        room=_room(outer, physics, major.macro.lower_mm, major.cell_class.size),
         beam=compile_source(source, major.macro.lower_mm),
         physics=physics,
         voxel_shape=scene.voxels.grid.shape_zyx if scene.voxels is not None and voxel_map else None,
@@ -232,7 +237,6 @@ def _geometry(
         world_upper=((world_upper - origin) / 10).astype(np.float32),
         world_material=len(materials) - 1,
         world_density=np.float32(scene.world.density_g_cm3),
-        room=_room(outer, physics, origin, major.cell_class.size),
     )
 
 
@@ -246,19 +250,10 @@ def _bound_per_cm(major: Majorants, physics: Physics) -> npt.NDArray[np.float32]
     return np.ascontiguousarray(bound.T, dtype=np.float32)
 
 
-def _room(outer: Majorants | None, physics: Physics, origin_mm: ArrayF8, first_cell: int) -> Room:
-    """Return the macro cells of a room; none if there is no room."""
+def _room(outer: Majorants | None, physics: Physics, origin_mm: ArrayF8, first_cell: int) -> Room | None:
+    """Return the macro cells of a room, if there is one."""
     if outer is None:
-        no_length = np.zeros(3, dtype=np.float32)
-        return Room(
-            cell_lower=no_length,
-            cell_cm=no_length,
-            inv_cell=no_length,
-            n_cell=np.zeros(3, dtype=np.int32),
-            cell_class=np.zeros(1, dtype=np.uint8),
-            majorant=np.ones((1, 1), dtype=np.float32),
-            first_cell=0,
-        )
+        return None
     macro = outer.macro
     return Room(
         cell_lower=((macro.lower_mm - origin_mm) / 10).astype(np.float32),

@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from omnidose.transport.problem import Problem
+from omnidose.transport.problem import TRACED, Problem
 from omnidose.transport.tally import Tally
 
 ArrayF8 = npt.NDArray[np.float64]
@@ -137,6 +137,8 @@ class LocalRunner:
             problem.method,
             problem.beam,
             problem.geometry,
+            problem.room,
+            1 if problem.method.estimator == TRACED else None,
             problem.physics,
             energies,
             primaries,

@@ -30,7 +30,6 @@ from .tracking import (
     IN_ROOM,
     IN_WORLD,
     TENTATIVE,
-    TRACED,
     cell_of,
     content,
     enter,
@@ -170,10 +169,11 @@ def split(geo, cx, cy, cz, weight, waiting, history, block, seed):
 
 
 @jit
-def step(pause, seed, method, geo, phys, tally, reals, wholes, sums, stack):
+def step(pause, seed, method, geo, room, tracing, phys, tally, reals, wholes, sums, stack):
     """Carry the history of a slot on, to its next tentative collision in the grid; False when it has ended.
 
-    Without ``pause`` it goes on to its end at once.
+    Without ``pause`` it goes on to its end at once. ``room`` and ``tracing`` are None where there is none: what
+    they need is then not even compiled.
 
     At *every* tentative collision, real or virtual, the expected deposit (E mu_dep / majorant) is scored.
     """
@@ -223,15 +223,18 @@ def step(pause, seed, method, geo, phys, tally, reals, wholes, sums, stack):
                 pz = z + w * t
                 place, m = content(geo, voxel, px, py, pz)
                 sums[TENTATIVE] += 1.0
-            elif where == IN_ROOM:
-                place, m = room_content(geo, x, y, z)
-                sums[TENTATIVE] += 1.0
             else:
                 place, m = in_world(geo)
+                if room is not None:
+                    if where == IN_ROOM:
+                        place, m = room_content(geo, room, x, y, z)
+                        sums[TENTATIVE] += 1.0
             sigma = mass_coefficient(phys, m, i, a, 0) * place[3]
             flux = weight * energy / majorant
             expected = flux * place[3] * mass_coefficient(phys, m, i, a, 1)
-            traced = past == 0 and method.estimator == TRACED
+            traced = False
+            if tracing is not None:
+                traced = past == 0
             if not traced:
                 sums[EXPECTED_KEV] += f64(expected)
             if method.estimator != ANALOG and not traced:
@@ -303,13 +306,14 @@ def step(pause, seed, method, geo, phys, tally, reals, wholes, sums, stack):
         r1, r2, r3, r4 = four(history, block, seed)
         block += 1
         tau = -log(r1)
-        roomy = geo.room.n_cell[0] > 0
         outside = False
         if fresh:
             i, a = energy_bin(phys, energy)
-            if past == 0 and method.estimator == TRACED:
-                sums[EXPECTED_KEV] += trace(geo, phys, i, a, weight * energy, x, y, z, u, v, w, tally)
-            outside = roomy and not in_body_grid(geo, x, y, z)
+            if tracing is not None:
+                if past == 0:
+                    sums[EXPECTED_KEV] += trace(geo, phys, i, a, weight * energy, x, y, z, u, v, w, tally)
+            if room is not None:
+                outside = not in_body_grid(geo, x, y, z)
         if fresh and not outside:
             where, x, y, z, tau = enter(geo, phys, i, a, x, y, z, u, v, w, tau)
             if where != IN_GRID:
@@ -342,14 +346,14 @@ def step(pause, seed, method, geo, phys, tally, reals, wholes, sums, stack):
             y += v * t
             z += w * t
             tau = majorant
-            if not roomy:
+            if room is None:
                 where, x, y, z = leave(geo, phys, i, a, x, y, z, u, v, w, tau)
                 majorant = world_cross_section(geo, phys, i, a)
-                continue
-        where, x, y, z, majorant, r2, r3, r4, block = through_room(
-            geo, phys, method, tally, sums, i, a, energy, weight, past == 0, x, y, z, u, v, w, tau, r2, r3,
-            r4, not outside, history, block, seed,
-        )  # fmt: skip
+        if room is not None:
+            where, x, y, z, majorant, r2, r3, r4, block = through_room(
+                geo, room, phys, method, tally, sums, i, a, energy, weight, past == 0, x, y, z, u, v, w, tau,
+                r2, r3, r4, not outside, history, block, seed,
+            )  # fmt: skip
     if voxel >= 0:
         fetch(geo.word, voxel)
     reals[X] = x

@@ -53,9 +53,8 @@ def room_cell(x, lower, inv_cell, n_cell):
 
 
 @jit
-def room_content(geo, x, y, z):
+def room_content(geo, room, x, y, z):
     """Return (voxel, shape, kind, density) and the material at a point of the room."""
-    room = geo.room
     if geo.shape_kind.shape[0] > 0:
         cx = room_cell(x, room.cell_lower[0], room.inv_cell[0], room.n_cell[0])
         cy = room_cell(y, room.cell_lower[1], room.inv_cell[1], room.n_cell[1])
@@ -86,7 +85,7 @@ def through_world(geo, phys, i, a, x, y, z, u, v, w, tau):
 
 @jit_apart
 def through_room(
-    geo, phys, method, tally, sums, i, a, energy, weight, first, x, y, z, u, v, w, tau, r2, r3, r4, left, history,
+    geo, room, phys, method, tally, sums, i, a, energy, weight, first, x, y, z, u, v, w, tau, r2, r3, r4, left, history,
     block, seed,
 ):  # fmt: skip
     """Carry a photon outside the body's grid on; ``left`` if it comes from there and cannot meet it again.
@@ -95,7 +94,6 @@ def through_room(
     not yet scored, BORN at the border of the body's grid, IN_WORLD or ESCAPED. Virtual collisions are scored
     here.
     """
-    room = geo.room
     lx = room.cell_lower[0]
     ly = room.cell_lower[1]
     lz = room.cell_lower[2]
@@ -152,7 +150,7 @@ def through_room(
         if not inside:
             where, px, py, pz = through_world(geo, phys, i, a, px, py, pz, u, v, w, majorant)
             return where, px, py, pz, world, r2, r3, r4, block
-        place, m = room_content(geo, px, py, pz)
+        place, m = room_content(geo, room, px, py, pz)
         if r2 * majorant < mass_coefficient(phys, m, i, a, 0) * place[3]:
             return i32(IN_ROOM), px, py, pz, majorant, r2, r3, r4, block
         flux = weight * energy / majorant
