@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,8 @@ import numpy.typing as npt
 F4 = npt.NDArray[np.float32]
 I4 = npt.NDArray[np.int32]
 U1 = npt.NDArray[np.uint8]
+#: Three numbers that kernels get by value.
+Three = tuple[Any, Any, Any]
 
 
 class Room(NamedTuple):
@@ -80,9 +82,9 @@ class Geometry(NamedTuple):
         Index of the world's material; its density is ``world_density``.
     """
 
-    cell_cm: F4
-    inv_cell: F4
-    n_cell: I4
+    cell_cm: Three
+    inv_cell: Three
+    n_cell: Three
     cell_class: U1
     importance: F4
     cell_shape_first: I4
@@ -104,8 +106,8 @@ class Geometry(NamedTuple):
     shape_material: I4
     shape_density: F4
     shape_size: F4
-    world_lower: F4
-    world_upper: F4
+    world_lower: Three
+    world_upper: Three
     world_material: int
     world_density: np.float32
 

@@ -129,7 +129,7 @@ def _sum_in_cells(values: npt.NDArray[np.floating], geo: Geometry) -> F8:
 
 def _levels(dose: F8, density: F8, targets: list[npt.NDArray[np.bool_]], geo: Geometry) -> F8:
     """Return log2 of the importance of every macro cell [z, y, x]."""
-    cell_mm = 10 * geo.cell_cm[::-1].astype(np.float64)
+    cell_mm = 10 * np.array(geo.cell_cm[::-1], dtype=np.float64)
     seen = (dose > 0) & (density > AIR_BELOW_G_CM3)
     in_beam = np.quantile(dose[seen], 1 - BEAM_SHARE)
     fall = np.zeros(dose.shape)

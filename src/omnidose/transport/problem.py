@@ -209,9 +209,9 @@ def _geometry(
         shape_first = np.concatenate([shape_first[:-1], outer.shape_first + np.int32(shape_list.size)])
         shape_list = np.concatenate([shape_list, outer.shape_list])
     return Geometry(
-        cell_cm=(macro.cell_mm / 10).astype(np.float32),
-        inv_cell=(10 / macro.cell_mm).astype(np.float32),
-        n_cell=macro.n_cell.astype(np.int32),
+        cell_cm=_three(macro.cell_mm / 10, np.float32),
+        inv_cell=_three(10 / macro.cell_mm, np.float32),
+        n_cell=_three(macro.n_cell, np.int32),
         cell_class=major.cell_class,
         importance=np.ones(1, dtype=np.float32),
         cell_shape_first=shape_first,
@@ -233,11 +233,17 @@ def _geometry(
         shape_material=np.arange(first_shape, first_shape + n_shapes, dtype=np.int32),
         shape_density=np.array([s.material.density_g_cm3 for s in scene.shapes], dtype=np.float32),
         shape_size=shape_sizes_cm(scene.shapes, origin).astype(np.float32),
-        world_lower=((world_lower - origin) / 10).astype(np.float32),
-        world_upper=((world_upper - origin) / 10).astype(np.float32),
+        world_lower=_three((world_lower - origin) / 10, np.float32),
+        world_upper=_three((world_upper - origin) / 10, np.float32),
         world_material=len(materials) - 1,
         world_density=np.float32(scene.world.density_g_cm3),
     )
+
+
+def _three(values: npt.ArrayLike, kind: type[Any]) -> tuple[Any, Any, Any]:
+    """Return three numbers as a tuple: kernels get them by value, not by an address."""
+    x, y, z = np.asarray(values, dtype=kind)
+    return x, y, z
 
 
 def _bound_per_cm(major: Majorants, physics: Physics) -> npt.NDArray[np.float32]:

@@ -69,6 +69,12 @@ def rayleigh(phys, m, i, a, r):
 
 
 @jit
+def vacancy(phys, k, i, a):
+    """Return the cumulative probability of the vacancy entry ``k`` of a material."""
+    return phys.vacancy_cumulative[u32(k), u32(i)] * (_ONE - a) + phys.vacancy_cumulative[u32(k), u32(i) + _NEXT] * a
+
+
+@jit
 def pick_line(phys, line_set, r):
     """Return the index of the line emitted after a vacancy, or -1 (none that is transported)."""
     for k in range(phys.line_kev.shape[1]):
@@ -81,12 +87,13 @@ def pick_line(phys, line_set, r):
 def fluorescence(phys, m, i, a, energy, r1, r2, r3):
     """Return the energies of up to two fluorescence photons after a photoelectric event (0 = none)."""
     line_set = i32(-1)
-    for k in range(phys.vacancy_first[m], phys.vacancy_first[m + 1]):
-        if r1 < phys.vacancy_cumulative[k, i] * (_ONE - a) + phys.vacancy_cumulative[k, i + 1] * a:
+    last = phys.vacancy_first[m + 1] - 1
+    if r1 >= vacancy(phys, last, i, a):  # most often none of them
+        return _ZERO, _ZERO
+    for k in range(phys.vacancy_first[m], last + 1):
+        if r1 < vacancy(phys, k, i, a):
             line_set = phys.vacancy_set[k]
             break
-    if line_set < 0:
-        return _ZERO, _ZERO
     line = pick_line(phys, line_set, r2)
     if line < 0:
         return _ZERO, _ZERO
