@@ -60,4 +60,4 @@ def run_batches(  # type: ignore[no-untyped-def]
     first = i64(first_batch + batch) * i64(per_batch)
     for k in range(start + lane, stop, lanes):
         begin(u64(first + k), seed, beam, reals, wholes, sums, stack)
-        step(False, seed, method, geo, None, None, phys, tally, reals, wholes, sums, stack)
+        step(False, seed, method, geo, None, None, None, phys, tally, reals, wholes, sums, stack)

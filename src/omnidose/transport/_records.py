@@ -47,9 +47,6 @@ class Geometry(NamedTuple):
         [3] number of macro cells (x, y, z).
     cell_class
         [n_cells] majorant class of each macro cell (x fastest).
-    importance
-        [n_cells or 1] photons that a collision in a cell wants, of weight 1 over it; used if
-        ``Method.importance``.
     cell_shape_first, cell_shape_list
         Shapes that a point of cell c may belong to, the winning one first.
     majorant
@@ -86,7 +83,6 @@ class Geometry(NamedTuple):
     inv_cell: Three
     n_cell: Three
     cell_class: U1
-    importance: F4
     cell_shape_first: I4
     cell_shape_list: I4
     majorant: F4
@@ -219,8 +215,6 @@ class Method(NamedTuple):
     estimator
         0: expected deposits at every tentative collision; 1: real deposits at real collisions; 2: primaries
         along the whole ray, the others as 0.
-    importance
-        1: photons are split and play roulette by the importance of the cell they collide in.
     follow
         1 if it is kept what a photon has been through, for the photons that leave.
     bin_kev
@@ -234,7 +228,6 @@ class Method(NamedTuple):
     """
 
     estimator: int
-    importance: int = 0
     follow: int = 0
     bin_kev: F4 = np.zeros(0, dtype=np.float32)
     plane: F4 = np.zeros(0, dtype=np.float32)

@@ -161,9 +161,9 @@ class CudaRunner:
                 "errors of voxels, spectra, images and phase spaces are not made on a GPU",
                 todo="use backend='cpu', or leave them out",
             )
-        if problem.room is not None or problem.method.estimator == TRACED:
+        if problem.room is not None or problem.importance is not None or problem.method.estimator == TRACED:
             raise InputError(
-                "rooms and traced primaries are not made on a GPU",
+                "rooms, importance and traced primaries are not made on a GPU",
                 todo="use backend='cpu', or leave them out",
             )
         need, free = bytes_needed(problem), free_bytes()

@@ -54,8 +54,7 @@ def with_importance(problem: Problem, keys: Sequence[str], threads: int | None =
     for n, histories in enumerate(PILOT_HISTORIES):
         dose, mass = _cell_dose(found, histories, threads, seed_shift=n + 1)
         level = _levels(dose, mass, targets, problem.geometry)
-        geometry = problem.geometry._replace(importance=(2.0**level).astype(np.float32).reshape(-1))
-        found = replace(problem, geometry=geometry, method=problem.method._replace(importance=1))
+        found = replace(problem, importance=(2.0**level).astype(np.float32).reshape(-1))
     return found
 
 

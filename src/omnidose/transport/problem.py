@@ -46,6 +46,8 @@ class Problem:
         (z, y, x) of the dose map, or None if none is wanted.
     room
         Macro cells around those of the geometry, or None.
+    importance
+        [n_cells] photons that a collision in a macro cell wants, of weight 1 over it; None: one everywhere.
     asked
         Outputs besides.
     """
@@ -59,6 +61,7 @@ class Problem:
     physics: Physics
     voxel_shape: tuple[int, int, int] | None
     room: Room | None = None
+    importance: npt.NDArray[np.float32] | None = None
     asked: Asked = field(default_factory=Asked)
 
     @property
@@ -213,7 +216,6 @@ def _geometry(
         inv_cell=_three(10 / macro.cell_mm, np.float32),
         n_cell=_three(macro.n_cell, np.int32),
         cell_class=major.cell_class,
-        importance=np.ones(1, dtype=np.float32),
         cell_shape_first=shape_first,
         cell_shape_list=shape_list if shape_list.size else np.zeros(1, dtype=np.int32),
         majorant=_bound_per_cm(major, physics),

@@ -139,6 +139,7 @@ class LocalRunner:
             problem.geometry,
             problem.room,
             1 if problem.method.estimator == TRACED else None,
+            problem.importance,
             problem.physics,
             energies,
             primaries,

@@ -147,13 +147,13 @@ def collide(
 
 
 @jit
-def split(geo, cx, cy, cz, weight, waiting, history, block, seed):
+def split(importance, geo, cx, cy, cz, weight, waiting, history, block, seed):
     """Return (copies, weight of each, block) of a photon that collides in a macro cell of some importance.
 
     Heavier than the cell wants: copies that share the weight, and collide each on its own. Much lighter:
     roulette.
     """
-    wanted = geo.importance[u32((cz * geo.n_cell[1] + cy) * geo.n_cell[0] + cx)]
+    wanted = importance[u32((cz * geo.n_cell[1] + cy) * geo.n_cell[0] + cx)]
     ratio = weight * wanted
     if ratio >= _TWO:
         places = f32(STACK - waiting - _KEPT_FREE)
@@ -169,10 +169,11 @@ def split(geo, cx, cy, cz, weight, waiting, history, block, seed):
 
 
 @jit
-def step(pause, seed, method, geo, room, tracing, phys, tally, reals, wholes, sums, stack):
+def step(pause, seed, method, geo, room, tracing, importance, phys, tally, reals, wholes, sums, stack):
     """Carry the history of a slot on, to its next tentative collision in the grid; False when it has ended.
 
-    Without ``pause`` it goes on to its end at once. ``room`` and ``tracing`` are None where there is none: what
+    Without ``pause`` it goes on to its end at once. ``room``, ``tracing`` and
+    ``importance`` are None where there is none: what
     they need is then not even compiled.
 
     At *every* tentative collision, real or virtual, the expected deposit (E mu_dep / majorant) is scored.
@@ -250,8 +251,9 @@ def step(pause, seed, method, geo, room, tracing, phys, tally, reals, wholes, su
                     z = pz
                 r = r2 if where == IN_WORLD else min(threshold / sigma, _BELOW_ONE)
                 copies = i32(1)
-                if method.importance != 0 and where == IN_GRID:
-                    copies, weight, block = split(geo, cx, cy, cz, weight, waiting, history, block, seed)
+                if importance is not None:
+                    if where == IN_GRID:
+                        copies, weight, block = split(importance, geo, cx, cy, cz, weight, waiting, history, block, seed)
                 unscattered = past == 0
                 before = past
                 alive = False
