@@ -70,8 +70,9 @@ class LocalRunner:
 
     def __init__(self, problem: Problem, threads: int | None = None, *, maps: bool = True) -> None:
         from omnidose.transport import cpu
+        from omnidose.transport.placement import side_by_side
 
-        self._problem = problem
+        self._problem = side_by_side(problem)
         self._run = cpu.run_batches
         wanted = threads or int(os.environ.get("NUMBA_NUM_THREADS", "0")) or os.cpu_count() or 1
         self._threads: int = max(1, wanted)

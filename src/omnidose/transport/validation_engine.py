@@ -7,13 +7,16 @@ from omnidose.transport.checks import (
     cluster,
     distributions,
     electrons,
+    estimators,
     gpu,
     one_source,
     oracle,
     outputs,
     precision,
+    scaling,
     slabs,
     sources,
+    speed,
     statistics,
 )
 from omnidose.validation import Claim, Suite
@@ -25,6 +28,8 @@ SUITE = Suite(
         Claim(
             name="peer-case2",
             text="TG-195 case 2, 120 kVp: raw rate at least 3 times XRayMClib's, through the plain engine",
+            check=speed.check_case2,
+            only_full=True,
         ),
         Claim(
             name="peer-chest",
@@ -32,6 +37,9 @@ SUITE = Suite(
                 "Chest of about 500x300x300 voxels of 1 mm, 120 kVp rotating fan: raw rate at least 8 times "
                 "XRayMClib's, efficiency 1/(sigma^2 T) for organs at least 15 times"
             ),
+            check=speed.check_chest,
+            only_full=True,
+            needs_reference="icrp110/AM.npz",
         ),
         Claim(
             name="chest-ct-time",
@@ -39,8 +47,16 @@ SUITE = Suite(
                 "Chest CT of 256x256x150 voxels, 120 kVp helical: organs of at least 50 g in the scan to 1 % "
                 "in 15 s, thyroid, adrenals, lenses and ovaries to 5 % in 60 s, two cores"
             ),
+            check=speed.check_chest_ct,
+            only_full=True,
+            needs_reference="icrp110/AF.npz",
         ),
-        Claim(name="start", text="First result of a new process: 30 s with an empty compile cache, 3 s warm"),
+        Claim(
+            name="start",
+            text="First result of a new process: 30 s with an empty compile cache, 3 s warm",
+            check=speed.check_start,
+            only_full=True,
+        ),
         Claim(
             name="chi-square",
             text=(
@@ -52,11 +68,19 @@ SUITE = Suite(
         Claim(
             name="estimators",
             text="Expected-value, ray-traced-primary and analog results agree on every validation scene",
+            check=estimators.check,
         ),
-        Claim(name="memory", text="A body of 512x512x1000 voxels fits in 4 GB"),
+        Claim(
+            name="memory",
+            text="A body of 512x512x1000 voxels fits in 4 GB",
+            check=scaling.check_memory,
+            only_full=True,
+        ),
         Claim(
             name="scaling",
             text="Cost linear in histories, and growing no faster than the cube root of the voxels",
+            check=scaling.check_scaling,
+            only_full=True,
         ),
         Claim(
             name="one-source",

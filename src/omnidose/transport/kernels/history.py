@@ -253,7 +253,9 @@ def step(pause, seed, method, geo, room, tracing, importance, phys, tally, reals
                 copies = i32(1)
                 if importance is not None:
                     if where == IN_GRID:
-                        copies, weight, block = split(importance, geo, cx, cy, cz, weight, waiting, history, block, seed)
+                        copies, weight, block = split(
+                            importance, geo, cx, cy, cz, weight, waiting, history, block, seed
+                        )
                 unscattered = past == 0
                 before = past
                 alive = False

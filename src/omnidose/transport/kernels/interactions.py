@@ -71,7 +71,10 @@ def rayleigh(phys, m, i, a, r):
 @jit
 def vacancy(phys, k, i, a):
     """Return the cumulative probability of the vacancy entry ``k`` of a material."""
-    return phys.vacancy_cumulative[u32(k), u32(i)] * (_ONE - a) + phys.vacancy_cumulative[u32(k), u32(i) + _NEXT] * a
+    return (
+        phys.vacancy_cumulative[u32(k), u32(i)] * (_ONE - a)
+        + phys.vacancy_cumulative[u32(k), u32(i) + _NEXT] * a
+    )
 
 
 @jit

@@ -85,8 +85,8 @@ def through_world(geo, phys, i, a, x, y, z, u, v, w, tau):
 
 @jit_apart
 def through_room(
-    geo, room, phys, method, tally, sums, i, a, energy, weight, first, x, y, z, u, v, w, tau, r2, r3, r4, left, history,
-    block, seed,
+    geo, room, phys, method, tally, sums, i, a, energy, weight, first, x, y, z, u, v, w, tau, r2, r3, r4,
+    left, history, block, seed,
 ):  # fmt: skip
     """Carry a photon outside the body's grid on; ``left`` if it comes from there and cannot meet it again.
 

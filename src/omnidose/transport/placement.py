@@ -1,0 +1,45 @@
+"""Tables side by side in memory.
+
+The many small arrays of a problem, allocated one by one, may begin at addresses that share their place in the
+processor's nearest cache; the same run then takes up to a third longer. One block avoids that, and is large
+enough for the system's large pages.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from omnidose.transport.problem import Problem
+
+#: Arrays up to this size (bytes) move together; voxels stay where they are.
+LARGEST_BYTES = 1 << 20
+LINE_BYTES = 64
+PAGE_BYTES = 1 << 21
+
+
+def side_by_side(problem: Problem) -> Problem:
+    """Return the problem with its small arrays copied into one block."""
+    records = {name: getattr(problem, name) for name in ("method", "geometry", "physics", "beam")}
+    small = {
+        (name, field): value
+        for name, record in records.items()
+        for field, value in record._asdict().items()
+        if isinstance(value, np.ndarray) and value.nbytes <= LARGEST_BYTES
+    }
+    block = np.empty(sum(_padded(a) for a in small.values()) + 2 * PAGE_BYTES, dtype=np.uint8)
+    start = -block.ctypes.data % PAGE_BYTES
+    moved: dict[str, dict[str, Any]] = {name: {} for name in records}
+    for (name, field), array in small.items():
+        place = block[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+        place[...] = array
+        moved[name][field] = place
+        start += _padded(array)
+    return replace(problem, **{name: record._replace(**moved[name]) for name, record in records.items()})
+
+
+def _padded(array: npt.NDArray[Any]) -> int:
+    return -(-array.nbytes // LINE_BYTES) * LINE_BYTES
