@@ -44,6 +44,12 @@ DIMENSIONLESS = {
 }
 #: One name in one place: the unit is a field beside it, or it is a drawing, or the outside world named it.
 ELSEWHERE = {
+    "omnidose.transport.checks.precision.Stops.*": "shares of runs",
+    "omnidose.transport.checks.precision.rare.*": "moments and sizes of made-up batches without a unit",
+    "omnidose.transport.checks.sources.known_row.*": "its unit is an argument beside it",
+    "omnidose.transport.checks.sources.largest_row.*": "a number of standard errors",
+    "omnidose.transport.checks.sources.mean_row.*": "its unit is an argument beside it",
+    "omnidose.transport.emission.Positrons.per_decay": "a number of positrons",
     "omnidose.anatomy.stylised.dimensions.Dimensions.along": "a scale factor",
     "omnidose.anatomy.stylised.dimensions.Dimensions.across": "a scale factor",
     "omnidose.cli.estimate.estimate.age": "the option --age, in years",

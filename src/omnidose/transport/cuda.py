@@ -125,7 +125,7 @@ def upload(record: Any) -> Any:
     from numba import cuda
 
     def moved(item: Any) -> Any:
-        if isinstance(item, tuple):
+        if hasattr(item, "_fields"):
             return upload(item)
         return cuda.to_device(item) if isinstance(item, np.ndarray) else item
 

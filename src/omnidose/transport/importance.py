@@ -97,7 +97,8 @@ def _target_cells(problem: Problem, keys: Sequence[str]) -> list[npt.NDArray[np.
 def _cell_dose(problem: Problem, histories: int, threads: int | None, seed_shift: int) -> tuple[F8, F8]:
     """Return the dose (any unit) and the density of the macro cells [z, y, x] from a short run."""
     geo = problem.geometry
-    voxel_shape = tuple(int(n) for n in geo.n_voxel[0, ::-1])
+    nz, ny, nx = (int(n) for n in geo.n_voxel[0, ::-1])
+    voxel_shape = (nz, ny, nx)
     pilot = replace(problem, voxel_shape=voxel_shape, seed=problem.seed + (seed_shift << 40))
     runner = LocalRunner(pilot, threads)
     runner.run(0, PILOT_BATCHES, histories // PILOT_BATCHES)

@@ -91,10 +91,10 @@ def anchor_chest(body: BodyModel, name: str) -> Anchor:
     voxel lists of the regions 8 bytes per voxel of the body, 0.25 GB.
     """
     lungs = np.isin(body.labels, [body.organ(f"{side}-lung").label for side in ("left", "right")])
-    z_mm = _middle_mm(lungs.any(axis=(1, 2)), body.grid, 2)
+    z_mm = _middle_mm(np.asarray(lungs.any(axis=(1, 2))), body.grid, 2)
     slab = body.material_index[np.abs(body.grid.axis_mm(2) - z_mm) <= ANCHOR_SHAPE_ZYX[0] / 2] > 0
-    x_mm = _middle_mm(slab.any(axis=(0, 1)), body.grid, 0)
-    y_mm = _middle_mm(slab.any(axis=(0, 2)), body.grid, 1)
+    x_mm = _middle_mm(np.asarray(slab.any(axis=(0, 1))), body.grid, 0)
+    y_mm = _middle_mm(np.asarray(slab.any(axis=(0, 2))), body.grid, 1)
     nz, ny, nx = ANCHOR_SHAPE_ZYX
     origin = (x_mm - (nx - 1) / 2, y_mm - (ny - 1) / 2, z_mm - (nz - 1) / 2)
     grid = Grid(shape_zyx=ANCHOR_SHAPE_ZYX, spacing_mm=(1.0, 1.0, 1.0), origin_mm=origin)
@@ -137,7 +137,7 @@ def _nearest(coarse: Grid, fine: Grid, axis: int) -> npt.NDArray[np.intp]:
     inside = (fine.axis_mm(axis) - coarse.lower_mm[axis]) / coarse.spacing_mm[axis]
     found = np.floor(inside).astype(np.intp)
     found[(found < 0) | (found >= coarse.shape_zyx[2 - axis])] = -1
-    return found
+    return np.asarray(found, dtype=np.intp)
 
 
 def organ_regions(body: BodyModel, labels: npt.NDArray[np.uint8]) -> tuple[Region, ...]:

@@ -137,7 +137,7 @@ def check_chest_ct(context: Context) -> Iterator[Row]:
             anchor.scene,
             anchor.source,
             regions=anchor.regions,
-            precision=goals,
+            precision={key: goal for key, goal in goals.items()},
             importance_keys=far,
             sampling_per_cm=dict.fromkeys(far, 10.0),
             threads=2,
