@@ -17,8 +17,9 @@ from omnidose.transport.problem import Problem
 
 #: Arrays up to this size (bytes) move together; voxels stay where they are.
 LARGEST_BYTES = 1 << 20
+VOXELS = ("word", "weights")
 LINE_BYTES = 64
-PAGE_BYTES = 1 << 21
+PAGE_BYTES = 4096
 
 
 def side_by_side(problem: Problem) -> Problem:
@@ -28,9 +29,9 @@ def side_by_side(problem: Problem) -> Problem:
         (name, field): value
         for name, record in records.items()
         for field, value in record._asdict().items()
-        if isinstance(value, np.ndarray) and value.nbytes <= LARGEST_BYTES
+        if isinstance(value, np.ndarray) and value.nbytes <= LARGEST_BYTES and field not in VOXELS
     }
-    block = np.empty(sum(_padded(a) for a in small.values()) + 2 * PAGE_BYTES, dtype=np.uint8)
+    block = np.empty(sum(_padded(a) for a in small.values()) + PAGE_BYTES, dtype=np.uint8)
     start = -block.ctypes.data % PAGE_BYTES
     moved: dict[str, dict[str, Any]] = {name: {} for name in records}
     for (name, field), array in small.items():

@@ -19,7 +19,7 @@ CASE2_MODES = {"radiography": 0.0, "tomosynthesis": 15.0}
 CASE2_BEAMS = ("56.4 keV", "120 kVp")
 CASE2_TOLERANCES = {"Total body": 0.0015, "VOI 6": 0.015, "VOI 7": 0.015, "VOI 9": 0.015}
 CASE2_FULL_HISTORIES = {"radiography": 8e7, "tomosynthesis": 1.3e8}
-CASE2_QUICK_HISTORIES = {"56.4 keV": 1e7, "120 kVp": 3e7}
+CASE2_QUICK_HISTORIES = {"56.4 keV": 3e7, "120 kVp": 3e7}
 EV = "eV/history"
 
 
