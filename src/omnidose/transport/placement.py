@@ -1,8 +1,7 @@
 """Tables side by side in memory.
 
 The many small arrays of a problem, allocated one by one, may begin at addresses that share their place in the
-processor's nearest cache; the same run then takes up to a third longer. One block avoids that, and is large
-enough for the system's large pages.
+processor's nearest cache; the same run then takes up to a third longer. One block avoids that.
 """
 
 from __future__ import annotations
