@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import collections
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -14,6 +11,7 @@ import numpy.typing as npt
 
 from omnidose.transport.problem import TRACED, Problem
 from omnidose.transport.tally import Tally
+from omnidose.transport.threads import share_out, thread_count
 
 ArrayF8 = npt.NDArray[np.float64]
 ArrayI8 = npt.NDArray[np.int64]
@@ -74,8 +72,7 @@ class LocalRunner:
 
         self._problem = side_by_side(problem)
         self._run = cpu.run_batches
-        wanted = threads or int(os.environ.get("NUMBA_NUM_THREADS", "0")) or os.cpu_count() or 1
-        self._threads: int = max(1, wanted)
+        self._threads = thread_count(threads)
         cells = int(np.prod(problem.voxel_shape)) if maps and problem.voxel_shape is not None else 0
         self._voxels = np.zeros((self._threads, cells), dtype=np.int64)
 
@@ -89,27 +86,14 @@ class LocalRunner:
         energies = np.zeros((n_batches, len(self._problem.keys)))
         primaries = np.zeros((n_batches, len(self._problem.keys)))
         balance = np.zeros((n_batches, 6))
-        numbers = iter(range(n_batches))
 
-        def work(thread: int) -> None:
-            for b in numbers:  # shared: next() of an iterator over a range is atomic
-                self._run_batch(
-                    first_batch + b, per_batch, energies[b : b + 1], primaries[b : b + 1], balance[b : b + 1],
-                    self._voxels[thread],
-                )  # fmt: skip
+        def work(b: int, thread: int) -> None:
+            self._run_batch(
+                first_batch + b, per_batch, energies[b : b + 1], primaries[b : b + 1], balance[b : b + 1],
+                self._voxels[thread],
+            )  # fmt: skip
 
-        count = min(self._threads, n_batches)
-        if count == 1:
-            work(0)
-        else:
-            with ThreadPoolExecutor(count) as pool:
-                futures = [pool.submit(work, thread) for thread in range(count)]
-                try:
-                    for future in futures:
-                        future.result()
-                except BaseException:
-                    collections.deque(numbers, maxlen=0)  # nothing is left for the others to begin
-                    raise
+        share_out(n_batches, self._threads, work)
         return BatchSums(
             energies_kev=energies / per_batch,
             primaries_kev=primaries / per_batch,
