@@ -6,7 +6,6 @@ Lengths are masses per area (g/cm2) from the source: the density does not matter
 
 import math
 
-import numba
 import numpy as np
 
 from omnidose.transport.electrons._interactions import (
@@ -22,7 +21,7 @@ from omnidose.transport.electrons._interactions import (
     value,
 )
 from omnidose.transport.electrons._source import draw_energy
-from omnidose.transport.kernels._target import jit, parallel_jit
+from omnidose.transport.kernels._target import jit, loop_jit
 from omnidose.transport.kernels.directions import isotropic, rotate
 from omnidose.transport.kernels.random import four
 
@@ -127,11 +126,10 @@ def follow_radial(history, seed, beam, phys, inverse_width, shells, balance, sta
         energy = stack[waiting, 6]
 
 
-@parallel_jit
-def run_radial(n_batches, per_batch, seed, beam, phys, inverse_width, shells, balance):
-    """Run batches; ``shells`` [n_batches, n_shell] and ``balance`` [n_batches, 3] belong to one each."""
-    for b in numba.prange(n_batches):
-        stack = np.empty((64, 7), dtype=np.float64)
-        for k in range(per_batch):
-            history = np.uint64(np.int64(b) * np.int64(per_batch) + k)
-            follow_radial(history, seed, beam, phys, inverse_width, shells[b], balance[b], stack)
+@loop_jit
+def run_radial(batch, per_batch, seed, beam, phys, inverse_width, shells, balance):
+    """Run one batch on this thread; ``shells`` [n_shell] and ``balance`` [3] belong to it alone."""
+    stack = np.empty((64, 7), dtype=np.float64)
+    start = np.int64(batch) * np.int64(per_batch)
+    for k in range(per_batch):
+        follow_radial(np.uint64(start + k), seed, beam, phys, inverse_width, shells, balance, stack)

@@ -8,7 +8,6 @@ rounding. Where the material changes the step ends and a new one is planned.
 
 import math
 
-import numba
 import numpy as np
 
 from omnidose.transport.electrons._interactions import (
@@ -24,7 +23,7 @@ from omnidose.transport.electrons._interactions import (
     value,
 )
 from omnidose.transport.electrons._source import emit
-from omnidose.transport.kernels._target import jit, parallel_jit
+from omnidose.transport.kernels._target import jit, loop_jit
 from omnidose.transport.kernels.directions import rotate
 from omnidose.transport.kernels.random import four
 
@@ -297,26 +296,12 @@ def follow(history, seed, beam, geo, phys, regions, balance, photons, dose, glow
         primary = stack[waiting, 10] > 0.5
 
 
-@parallel_jit
-def run_batches(
-    first_batch, n_batches, per_batch, seed, beam, geo, phys, regions, balance, photons, dose, glow, stops
-):
-    """Run batches ``first_batch …``; batch b of this call owns row b of every array that it writes."""
-    for b in numba.prange(n_batches):
-        stack = np.empty((64, 11), dtype=np.float64)
-        start = np.int64(first_batch + b) * np.int64(per_batch)
-        for k in range(per_batch):
-            follow(
-                np.uint64(start + k),
-                seed,
-                beam,
-                geo,
-                phys,
-                regions[b],
-                balance[b],
-                photons[b],
-                dose[b],
-                glow[b],
-                stops[b],
-                stack,
-            )
+@loop_jit
+def run_batch(batch, per_batch, seed, beam, geo, phys, regions, balance, photons, dose, glow, stops):
+    """Run one batch on this thread, which alone writes the arrays; histories have numbers."""
+    stack = np.empty((64, 11), dtype=np.float64)
+    start = np.int64(batch) * np.int64(per_batch)
+    for k in range(per_batch):
+        follow(
+            np.uint64(start + k), seed, beam, geo, phys, regions, balance, photons, dose, glow, stops, stack
+        )

@@ -21,6 +21,7 @@ from omnidose.physics.spectra import Spectrum
 from omnidose.transport.electrons.simulate import BATCHES
 from omnidose.transport.electrons.sources import ElectronPoint, ElectronSpectrum, compile_beam
 from omnidose.transport.electrons.tables import ELASTIC_SHARE, LOSS_SHARE, build_physics
+from omnidose.transport.threads import share_out, thread_count
 from omnidose.volume import Grid
 
 ArrayF8 = npt.NDArray[np.float64]
@@ -180,7 +181,11 @@ def point_kernel(
     per_batch = math.ceil(histories / BATCHES)
     energy = np.zeros((BATCHES, shells))
     balance = np.zeros((BATCHES, 3))
-    run_radial(BATCHES, per_batch, np.uint64(seed), beam, physics, 1 / width, energy, balance)
+
+    def work(batch: int, _thread: int) -> None:
+        run_radial(batch, per_batch, np.uint64(seed), beam, physics, 1 / width, energy[batch], balance[batch])
+
+    share_out(BATCHES, thread_count(), work)
     return PointKernel(
         material=medium,
         edge_g_cm2=np.linspace(0.0, reach, shells + 1),

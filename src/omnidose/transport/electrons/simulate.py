@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +19,7 @@ from omnidose.transport.electrons.tables import ELASTIC_SHARE, LOSS_SHARE, build
 from omnidose.transport.electrons.tally import ElectronTally
 from omnidose.transport.scene import Scene, VoxelGrid
 from omnidose.transport.tally import Region
+from omnidose.transport.threads import share_out, thread_count
 
 ArrayF8 = npt.NDArray[np.float64]
 
@@ -129,34 +129,28 @@ def simulate_electrons(
         elastic_rel=chosen.elastic_rel,
         loss_rel=chosen.loss_rel,
     )
-    import numba
+    from omnidose.transport.electrons._tracking import run_batch
 
-    from omnidose.transport.electrons._tracking import run_batches
-
-    wanted = threads or int(os.environ.get("NUMBA_NUM_THREADS", "0")) or os.cpu_count() or 1
-    group = max(1, min(wanted, int(numba.config.NUMBA_NUM_THREADS)))
-    numba.set_num_threads(group)
+    group = min(thread_count(threads), BATCHES)
     per_batch = math.ceil(histories / BATCHES)
-    n_voxels = voxels.grid.voxel_count
-    sums = _Sums(n_voxels, group, len(regions), voxel_map, voxel_std, photons, stops)
+    sums = _Sums(voxels.grid.voxel_count, group, len(regions), voxel_map, voxel_std, photons, stops)
+
+    def run_group(first: int, n: int) -> None:
+        # a slot for each batch, not for each thread: `end` adds them in the order of the batches
+        def work(slot: int, _thread: int) -> None:
+            batch = first + slot
+            run_batch(
+                batch, per_batch, np.uint64(seed), beam, geometry, physics,
+                sums.regions[batch], sums.balance[batch], sums.photons[batch],
+                sums.dose[slot], sums.glow[slot], sums.stops[slot],
+            )  # fmt: skip
+
+        share_out(n, group, work)
+
     for first in range(0, BATCHES, group):
         n = min(group, BATCHES - first)
         sums.begin()
-        run_batches(
-            first,
-            n,
-            per_batch,
-            np.uint64(seed),
-            beam,
-            geometry,
-            physics,
-            sums.regions[first : first + n],
-            sums.balance[first : first + n],
-            sums.photons[first : first + n],
-            sums.dose,
-            sums.glow,
-            sums.stops,
-        )
+        run_group(first, n)
         sums.end(n)
         if progress is not None:
             progress((first + n) / BATCHES)
@@ -164,7 +158,7 @@ def simulate_electrons(
 
 
 class _Sums:
-    """Arrays that the kernels add to. Maps hold one slot per thread; integers have no order of addition."""
+    """Arrays that the kernels add to; maps hold one slot per batch of a group (integers: in any order)."""
 
     def __init__(
         self, n_voxels: int, slots: int, n_regions: int, dose: bool, std: bool, photons: bool, stops: bool

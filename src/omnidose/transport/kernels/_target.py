@@ -91,11 +91,6 @@ def loop_jit(function: Callable[..., Any]) -> Any:
     return _compile(function)
 
 
-def parallel_jit(function: Callable[..., Any]) -> Any:
-    """Compile a function with a prange loop."""
-    return _compile(function, parallel=True)
-
-
 @jit
 def log(x):  # type: ignore[no-untyped-def]
     """Return the natural logarithm of a positive normal float32 to 1e-7, without a call.
