@@ -108,6 +108,22 @@ class Geometry(NamedTuple):
     world_density: np.float32
 
 
+class Importance(NamedTuple):
+    """How many photons a place wants. Cells from the lower corner of the macro grid, of a size of their own.
+
+    Attributes
+    ----------
+    inv_cell, n_cell
+        [3] inverse size (1/cm) and number of cells (x, y, z).
+    photons
+        [n_cells], x fastest: photons that a collision in a cell wants, of weight 1 over it.
+    """
+
+    inv_cell: Three
+    n_cell: Three
+    photons: F4
+
+
 class Beam(NamedTuple):
     """A source in flat form; lengths in cm from the lower corner of the macro grid.
 

@@ -6,13 +6,14 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
 from omnidose.errors import InputError, RangeError
 from omnidose.transport.folding import FoldingRunner
+from omnidose.transport.kerma import kerma_warnings
 from omnidose.transport.outputs import Asked, EnergyBins, ImagePlane
 from omnidose.transport.problem import CUTOFF_KEV, Problem, compile_problem
 from omnidose.transport.runner import BatchSums, LocalRunner, Runner, TellingRunner, collect
@@ -166,6 +167,11 @@ def simulate(
             where="cluster" if cluster is not None else "backend",
             todo="leave it out",
         )
+    if importance_keys and (image is not None or phase_space):
+        raise InputError(
+            "an image or a phase space counts photons, importance gives them weights",
+            todo="leave importance_keys out",
+        )
     check_seed(seed)
     check_sampling(sampling_per_cm or {})
     check_scene(scene)
@@ -188,11 +194,6 @@ def simulate(
         asked=asked,
     )
     if importance_keys:
-        if image is not None or phase_space:
-            raise InputError(
-                "an image or a phase space counts photons, importance gives them weights",
-                todo="leave importance_keys out",
-            )
         from omnidose.transport.importance import with_importance
 
         problem = with_importance(problem, importance_keys, threads)
@@ -203,7 +204,7 @@ def simulate(
         assert precision is not None
         wanted = targets(precision, precision_keys, problem.keys)
         run.to_precision(wanted, int(max_histories), progress, int(min_histories))
-    return run.tally()
+    return replace(run.tally(), warnings=kerma_warnings(scene, source))
 
 
 def _runner(problem: Problem, backend: Backend, threads: int | None, cluster: Client | None) -> Runner:
@@ -222,7 +223,7 @@ def _runner(problem: Problem, backend: Backend, threads: int | None, cluster: Cl
         if available():
             try:
                 return CudaRunner(problem)
-            except RangeError as error:  # a large problem on a small GPU
+            except (InputError, RangeError) as error:  # not made on a GPU, or too large for this one
                 warnings.warn(f"{error.what}: running on the CPU instead", stacklevel=3)
     return LocalRunner(problem, threads)
 

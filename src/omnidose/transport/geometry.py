@@ -1,4 +1,4 @@
-"""A scene as flat arrays: macro cells with majorants, voxels, shapes, scoring layers.
+"""Macro cells over a scene, and what bounds the attenuation in them.
 
 The macro grid covers voxel grid and shapes. With a voxel grid its cells are whole blocks of voxels,
 so that stepping from cell to cell is integer arithmetic and no cell is crossed by a block border.

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from omnidose.errors import InputError
-from omnidose.transport._records import Geometry
+from omnidose.transport._records import Geometry, Importance
 from omnidose.transport.problem import Problem
 from omnidose.transport.runner import LocalRunner
 
@@ -24,6 +24,8 @@ F8 = npt.NDArray[np.float64]
 #: Pilot runs, each with the importance that the one before it found.
 PILOT_HISTORIES = (100_000, 200_000)
 PILOT_BATCHES = 20
+#: Edge of a cell; dose halves in two or three.
+CELL_MM = 16.0
 #: Tissue in which scattered photons of 50 keV are halved (mm): how fast importance may fall beside an organ.
 HALVING_MM = 40.0
 #: Largest importance: log2.
@@ -49,25 +51,39 @@ def with_importance(problem: Problem, keys: Sequence[str], threads: int | None =
         raise InputError("importance needs a scene with voxels", todo="leave importance_keys out")
     if problem.geometry.n_voxel.shape[0] > 1:
         raise InputError("importance knows no room around the body", todo="leave importance_keys out")
-    targets = _target_cells(problem, keys)
+    cells = _everywhere_one(problem.geometry)
+    targets = _target_cells(problem, cells, keys)
     found = problem
     for n, histories in enumerate(PILOT_HISTORIES):
-        dose, mass = _cell_dose(found, histories, threads, seed_shift=n + 1)
-        level = _levels(dose, mass, targets, problem.geometry)
-        found = replace(problem, importance=(2.0**level).astype(np.float32).reshape(-1))
+        dose, mass = _cell_dose(found, cells, histories, threads, seed_shift=n + 1)
+        level = _levels(dose, mass, targets, cells)
+        photons = (2.0**level).astype(np.float32).reshape(-1)
+        found = replace(problem, importance=cells._replace(photons=photons))
     return found
 
 
-def _cells_of_voxels(geo: Geometry) -> list[npt.NDArray[np.intp]]:
-    """Return the macro cell of every voxel along z, y and x."""
+def _everywhere_one(geo: Geometry) -> Importance:
+    """Return cells over the macro grid. Its own are chosen for tracking, and may be as large as the body."""
+    size_cm = np.array(geo.cell_cm) * np.array(geo.n_cell)
+    n = np.maximum(size_cm / np.maximum(CELL_MM / 10, 1 / geo.inv_voxel[0]), 1).astype(np.int32)
+    inv_cell = (n / size_cm).astype(np.float32)
+    return Importance(
+        inv_cell=(inv_cell[0], inv_cell[1], inv_cell[2]),
+        n_cell=(n[0], n[1], n[2]),
+        photons=np.ones(int(np.prod(n)), dtype=np.float32),
+    )
+
+
+def _cells_of_voxels(geo: Geometry, cells: Importance) -> list[npt.NDArray[np.intp]]:
+    """Return the cell of every voxel along z, y and x."""
     out = []
     for axis in (2, 1, 0):
         centre = geo.voxel_lower[0, axis] + (np.arange(geo.n_voxel[0, axis]) + 0.5) / geo.inv_voxel[0, axis]
-        out.append(np.clip((centre * geo.inv_cell[axis]).astype(np.intp), 0, geo.n_cell[axis] - 1))
+        out.append(np.clip((centre * cells.inv_cell[axis]).astype(np.intp), 0, cells.n_cell[axis] - 1))
     return out
 
 
-def _target_cells(problem: Problem, keys: Sequence[str]) -> list[npt.NDArray[np.bool_]]:
+def _target_cells(problem: Problem, cells: Importance, keys: Sequence[str]) -> list[npt.NDArray[np.bool_]]:
     """Return for every key the cells [z, y, x] that its region touches."""
     geo = problem.geometry
     unknown = [key for key in keys if key not in problem.keys]
@@ -75,62 +91,66 @@ def _target_cells(problem: Problem, keys: Sequence[str]) -> list[npt.NDArray[np.
         raise InputError(
             f"no region called {unknown}", where="importance_keys", allowed=", ".join(problem.keys)
         )
-    shape = tuple(int(n) for n in geo.n_cell[::-1])
-    cells = _cells_of_voxels(geo)
+    shape = tuple(int(n) for n in cells.n_cell[::-1])
+    place = _cells_of_voxels(geo, cells)
     kind = (geo.word >> 16).reshape([int(n) for n in geo.n_voxel[0, ::-1]])
     out = []
     for key in keys:
         region = problem.keys.index(key)
-        entries = np.flatnonzero(geo.kind_region == region)
+        entries = np.flatnonzero(geo.kind_region[: geo.kind_first[-1]] == region)
         kinds = np.searchsorted(geo.kind_first, entries, side="right") - 1
         member = np.zeros(geo.kind_step.size, dtype=bool)
         member[kinds] = True
         k, j, i = np.nonzero(member[kind])
         touched = np.zeros(shape, dtype=bool)
-        touched[cells[0][k], cells[1][j], cells[2][i]] = True
+        touched[place[0][k], place[1][j], place[2][i]] = True
         if not touched.any():
             raise InputError(f"'{key}' is no region of voxels", where="importance_keys")
         out.append(touched)
     return out
 
 
-def _cell_dose(problem: Problem, histories: int, threads: int | None, seed_shift: int) -> tuple[F8, F8]:
-    """Return the dose (any unit) and the density of the macro cells [z, y, x] from a short run."""
+def _cell_dose(
+    problem: Problem, cells: Importance, histories: int, threads: int | None, seed_shift: int
+) -> tuple[F8, F8]:
+    """Return the dose (any unit) and the density of the cells [z, y, x] from a short run."""
     geo = problem.geometry
     nz, ny, nx = (int(n) for n in geo.n_voxel[0, ::-1])
     voxel_shape = (nz, ny, nx)
-    pilot = replace(problem, voxel_shape=voxel_shape, seed=problem.seed + (seed_shift << 40))
+    pilot = replace(problem, voxel_shape=voxel_shape, seed=(problem.seed + (seed_shift << 40)) % 2**64)
     runner = LocalRunner(pilot, threads)
     runner.run(0, PILOT_BATCHES, histories // PILOT_BATCHES)
     counts = runner.voxel_counts()
     assert counts is not None
     kind = geo.word >> np.uint32(16)
     density = ((geo.word & np.uint32(0xFFFF)) * geo.kind_step[kind]).reshape(voxel_shape)
-    energy = _sum_in_cells(counts.reshape(voxel_shape) * density, geo)
-    mass = _sum_in_cells(density, geo)
-    number = _sum_in_cells(np.ones(voxel_shape, dtype=np.float32), geo)
+    energy = _sum_in_cells(counts.reshape(voxel_shape) * density, geo, cells)
+    mass = _sum_in_cells(density, geo, cells)
+    number = _sum_in_cells(np.ones(voxel_shape, dtype=np.float32), geo, cells)
     dose = np.divide(energy, mass, out=np.zeros_like(energy), where=mass > 0)
     return dose, np.divide(mass, number, out=np.zeros_like(mass), where=number > 0)
 
 
-def _sum_in_cells(values: npt.NDArray[np.floating], geo: Geometry) -> F8:
-    """Return the sums of voxel values in the macro cells [z, y, x]."""
+def _sum_in_cells(values: npt.NDArray[np.floating], geo: Geometry, cells: Importance) -> F8:
+    """Return the sums of voxel values in the cells [z, y, x]."""
     out = np.asarray(values, dtype=np.float64)
-    for axis, cell in enumerate(_cells_of_voxels(geo)):
+    for axis, cell in enumerate(_cells_of_voxels(geo, cells)):
         first = np.flatnonzero(np.diff(cell, prepend=-1))
         summed = np.add.reduceat(out, first, axis=axis)
         shape = list(summed.shape)
-        shape[axis] = int(geo.n_cell[2 - axis])
+        shape[axis] = int(cells.n_cell[2 - axis])
         full = np.zeros(shape)
         full[tuple(cell[first] if a == axis else slice(None) for a in range(3))] = summed
         out = full
     return out
 
 
-def _levels(dose: F8, density: F8, targets: list[npt.NDArray[np.bool_]], geo: Geometry) -> F8:
-    """Return log2 of the importance of every macro cell [z, y, x]."""
-    cell_mm = 10 * np.array(geo.cell_cm[::-1], dtype=np.float64)
+def _levels(dose: F8, density: F8, targets: list[npt.NDArray[np.bool_]], cells: Importance) -> F8:
+    """Return log2 of the importance of every cell [z, y, x]."""
+    cell_mm = 10 / np.array(cells.inv_cell[::-1], dtype=np.float64)
     seen = (dose > 0) & (density > AIR_BELOW_G_CM3)
+    if not seen.any():  # nothing is known of the way
+        return np.zeros(dose.shape)
     in_beam = np.quantile(dose[seen], 1 - BEAM_SHARE)
     fall = np.zeros(dose.shape)
     fall[seen] = np.log2(in_beam / dose[seen])

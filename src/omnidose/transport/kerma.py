@@ -108,7 +108,11 @@ def kerma_warnings(scene: Scene, source: Source) -> tuple[str, ...]:
         One sentence for each doubt; empty where kerma is dose for all practical purposes.
     """
     energy_kev = electron_kev(judged_energy_kev(source))
-    found = strata(scene.voxels) if scene.voxels is not None else {}
+    found: dict[str, Stratum] = {}
+    if scene.voxels is not None:
+        # slow electrons in large voxels give no cause: the looking (12 ns a voxel) is saved
+        slow = energy_kev <= PHOTOELECTRIC_KEV and min(scene.voxels.grid.spacing_mm) >= BORDER_MM
+        found = {} if slow else strata(scene.voxels)
     told = []
     if scene.voxels is not None and "tissue" in found:
         told += _voxel_warnings(found, min(scene.voxels.grid.spacing_mm), energy_kev)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from omnidose.errors import InputError, RangeError
-from omnidose.transport._records import Beam, Geometry, Method, Physics, Room
+from omnidose.transport._records import Beam, Geometry, Importance, Method, Physics, Room
 from omnidose.transport.geometry import Majorants, scene_materials
 from omnidose.transport.outputs import Asked, region_volumes_cm3
 from omnidose.transport.physics_tables import compile_physics
@@ -47,7 +47,7 @@ class Problem:
     room
         Macro cells around those of the geometry, or None.
     importance
-        [n_cells] photons that a collision in a macro cell wants, of weight 1 over it; None: one everywhere.
+        Photons that places want; None: one everywhere.
     asked
         Outputs besides.
     """
@@ -61,7 +61,7 @@ class Problem:
     physics: Physics
     voxel_shape: tuple[int, int, int] | None
     room: Room | None = None
-    importance: npt.NDArray[np.float32] | None = None
+    importance: Importance | None = None
     asked: Asked = field(default_factory=Asked)
 
     @property

@@ -94,6 +94,8 @@ class Tally:
     stopped
         Why the run ended: ``histories`` (all that were asked for), ``precision`` (it was reached), or ``cap``
         (it was not); ``message`` then names the regions that fell short, with their errors.
+    warnings
+        Where the result, kerma, is not the absorbed dose (:func:`omnidose.transport.kerma.kerma_warnings`).
     """
 
     keys: tuple[str, ...]
@@ -107,6 +109,7 @@ class Tally:
     counters: dict[str, float] = field(default_factory=dict)
     stopped: str = "histories"
     message: str = ""
+    warnings: tuple[str, ...] = ()
     voxel_std_kev_g: npt.NDArray[np.float32] | None = None
     spectra: FluenceSpectra | None = None
     image: ExitImage | None = None

@@ -136,6 +136,7 @@ def estimate(
                     *plausibility_warnings(scan),
                     *notes,
                     *([tally.message] if tally.message else []),
+                    *tally.warnings,
                 )
             )
         ),

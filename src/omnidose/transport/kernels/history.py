@@ -147,13 +147,16 @@ def collide(
 
 
 @jit
-def split(importance, geo, cx, cy, cz, weight, waiting, history, block, seed):
-    """Return (copies, weight of each, block) of a photon that collides in a macro cell of some importance.
+def split(importance, x, y, z, weight, waiting, history, block, seed):
+    """Return (copies, weight of each, block) of a photon that collides at a place of some importance.
 
-    Heavier than the cell wants: copies that share the weight, and collide each on its own. Much lighter:
+    Heavier than the place wants: copies that share the weight, and collide each on its own. Much lighter:
     roulette.
     """
-    wanted = importance[u32((cz * geo.n_cell[1] + cy) * geo.n_cell[0] + cx)]
+    cx = cell_of(importance, 0, x)
+    cy = cell_of(importance, 1, y)
+    cz = cell_of(importance, 2, z)
+    wanted = importance.photons[u32((cz * importance.n_cell[1] + cy) * importance.n_cell[0] + cx)]
     ratio = weight * wanted
     if ratio >= _TWO:
         places = f32(STACK - waiting - _KEPT_FREE)
@@ -254,7 +257,7 @@ def step(pause, seed, method, geo, room, tracing, importance, phys, tally, reals
                 if importance is not None:
                     if where == IN_GRID:
                         copies, weight, block = split(
-                            importance, geo, cx, cy, cz, weight, waiting, history, block, seed
+                            importance, x, y, z, weight, waiting, history, block, seed
                         )
                 unscattered = past == 0
                 before = past
