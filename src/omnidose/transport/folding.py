@@ -16,6 +16,7 @@ import math
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,9 +30,10 @@ from omnidose.transport.phase_space import PhaseSpace, exit_bytes
 from omnidose.transport.problem import Problem
 from omnidose.transport.runner import VOXEL_COUNT, ArrayI8, BatchSums, LocalRunner
 from omnidose.transport.tally import Tally
+from omnidose.transport.threads import share_out
 
-#: Batches in the first groups, and share of all batches before it that a later group has: 20 groups in a run
-#: of 40 batches, 120 in one of 4000.
+#: Batches in the first groups, and share of all batches before it that a later group has: 42 groups in a run
+#: of 100 batches, 139 in one of 10 000.
 FIRST_GROUP, GROUP_SHARE = 2, 1 / 20
 #: Photons that leave, of which a batch can keep so many for each of its histories.
 EXITS_PER_HISTORY = 8
@@ -149,49 +151,50 @@ class FoldingRunner(LocalRunner):
         """Run batches; ``tell`` is called with the number of them that are done, a few times per second."""
         n = len(self._problem.keys)
         energies, primaries, balance = (np.zeros((n_batches, m)) for m in (n, n, 6))
-        waiting = iter(enumerate(groups(first_batch, n_batches)))
+        spans = list(groups(first_batch, n_batches))
         turn = threading.Condition()
-        state = {"turn": 0, "done": 0, "stop": 0}
+        folded, done, stopped = 0, 0, False
 
-        def work(thread: int) -> None:
+        @contextmanager
+        def stopping_all() -> Iterator[None]:
+            nonlocal stopped
             try:
-                for number, (begin, end) in waiting:  # shared: next() of an enumeration is atomic
-                    exits: list[ArrayF8] = []
-                    left = 0
-                    for batch in range(begin, end):
-                        if state["stop"]:
-                            return
-                        b = slice(batch - first_batch, batch - first_batch + 1)
-                        left += self._run_one(
-                            thread, batch, per_batch, (energies[b], primaries[b], balance[b]), exits
-                        )
-                        with turn:
-                            state["done"] += 1
+                yield
+            except BaseException:
+                with turn:
+                    stopped = True
+                    turn.notify_all()
+                raise
+
+        def work(number: int, thread: int) -> None:
+            nonlocal folded, done
+            begin, end = spans[number]
+            exits: list[ArrayF8] = []
+            left = 0
+            with stopping_all():
+                for batch in range(begin, end):
+                    if stopped:
+                        return
+                    b = slice(batch - first_batch, batch - first_batch + 1)
+                    left += self._run_one(
+                        thread, batch, per_batch, (energies[b], primaries[b], balance[b]), exits
+                    )
                     with turn:
-                        turn.wait_for(lambda number=number: state["turn"] == number or state["stop"])  # type: ignore[misc]
-                        if state["stop"]:
-                            return
-                        self._fold_group(thread, end - begin, exits, left)
-                        state["turn"] += 1
-                        turn.notify_all()
-            except BaseException:
+                        done += 1
                 with turn:
-                    state["stop"] = 1
+                    turn.wait_for(lambda: folded == number or stopped)
+                    if stopped:
+                        return
+                    self._fold_group(thread, end - begin, exits, left)
+                    folded += 1
                     turn.notify_all()
-                raise
 
-        with ThreadPoolExecutor(self._threads) as pool:
-            futures = [pool.submit(work, thread) for thread in range(self._threads)]
-            try:
-                while wait(futures, timeout=LOOK_S).not_done:
-                    tell(state["done"])
-            except BaseException:
-                with turn:
-                    state["stop"] = 1
-                    turn.notify_all()
-                raise
-        for future in futures:
-            future.result()
+        # a thread of its own waits for the others, so that this one can tell
+        with ThreadPoolExecutor(1) as pool, stopping_all():
+            sharing = pool.submit(share_out, len(spans), self._threads, work)
+            while wait([sharing], timeout=LOOK_S).not_done:
+                tell(done)
+            sharing.result()
         tell(n_batches)
         return BatchSums(
             energies_kev=energies / per_batch,
