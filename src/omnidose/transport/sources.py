@@ -23,6 +23,9 @@ from omnidose.volume import Grid
 
 Limits = tuple[float, float, float, float]
 
+#: A transmission that the kernels apply by refusing directions lets at least this share of them through.
+LEAST_SHARE = 0.01
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PyramidSource:
@@ -74,6 +77,7 @@ class FanSource:
     def __post_init__(self) -> None:
         _check_aperture(self.half_tangents)
         _check_transmission(self.transmission, self.spectra)
+        _check_share(_share_of_rectangle(self.transmission))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +116,7 @@ class ConeSource:
                     where="ConeSource",
                     todo="give up=, or leave the transmission out",
                 )
+            _check_share(_share_of_cone(self.transmission, self.half_angle_deg))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,6 +289,7 @@ class RotatingSource:
             raise InputError(f"a focal spot {self.focus_mm:g} mm from the axis", allowed="above 0")
         _check_aperture(self.half_tangents)
         _check_transmission(self.transmission, self.spectra)
+        _check_share(_share_of_rectangle(self.transmission))
 
 
 def _check_aperture(limits: Limits) -> None:
@@ -305,6 +311,37 @@ def _check_transmission(table: npt.NDArray[np.float64] | None, spectra: Sequence
         raise InputError(f"{len(spectra)} spectra for {n_u} fan bins", allowed=f"one spectrum, or {n_u}")
     if any(not np.array_equal(s.energy_kev, spectra[0].energy_kev) for s in spectra):
         raise InputError("all spectra of a fan must share the same energies")
+
+
+def _share_of_rectangle(table: npt.NDArray[np.float64] | None) -> float:
+    """Return the least share of directions that are not refused in any u bin (along u none is)."""
+    if table is None:
+        return 1.0
+    rows = table[table.max(axis=1) > 0]
+    return float((rows.mean(axis=1) / rows.max(axis=1)).min())
+
+
+def _share_of_cone(table: npt.NDArray[np.float64], half_angle_deg: float) -> float:
+    """Return the share of directions in a cone that are not refused, from a lattice over its slopes."""
+    from scipy.ndimage import map_coordinates
+
+    step = (np.arange(64) + 0.5) / 64
+    u, v = np.meshgrid(step, step, indexing="ij")
+    radius2 = (2 * u - 1) ** 2 + (2 * v - 1) ** 2
+    solid_angle = (radius2 < 1) / (1 + np.tan(np.radians(half_angle_deg)) ** 2 * radius2) ** 1.5
+    place = [u * table.shape[0] - 0.5, v * table.shape[1] - 0.5]
+    here = map_coordinates(np.asarray(table, dtype=np.float64), place, order=1, mode="nearest")
+    return float(np.sum(here * solid_angle) / np.sum(solid_angle) / table.max())
+
+
+def _check_share(share: float) -> None:
+    if share < LEAST_SHARE:
+        raise InputError(
+            f"a transmission table lets {100 * share:.2g} % of the directions through",
+            where="transmission",
+            allowed=f"at least {100 * LEAST_SHARE:g} % of its largest value, on average over the aperture",
+            todo="narrow the aperture to where photons come through",
+        )
 
 
 Source = (

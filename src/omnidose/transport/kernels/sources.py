@@ -41,7 +41,7 @@ FLAT, ROUND, BARREL = 0, 1, 2
 COSINE, ISOTROPIC = 0, 1
 #: Blocks of random numbers that belong to the source.
 SOURCE_BLOCKS = 2
-#: More refusals than this do not occur: the tables refuse apertures that let less than 1 % through.
+#: More refusals than this do not occur: a source whose transmission lets less than 1 % through is refused.
 _MAX_TRIES = 100000
 
 
