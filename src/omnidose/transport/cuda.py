@@ -124,12 +124,7 @@ def upload(record: Any) -> Any:
     """Return a record with its arrays on the card."""
     from numba import cuda
 
-    def moved(item: Any) -> Any:
-        if hasattr(item, "_fields"):
-            return upload(item)
-        return cuda.to_device(item) if isinstance(item, np.ndarray) else item
-
-    return type(record)(*(moved(item) for item in record))
+    return type(record)(*(cuda.to_device(a) if isinstance(a, np.ndarray) else a for a in record))
 
 
 class CudaRunner:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from omnidose.errors import GeometryError, InputError, RangeError
 from omnidose.transport._records import Method
-from omnidose.transport.shapes import visible_volumes_cm3
+from omnidose.transport.shapes import upright_frame, visible_volumes_cm3
 
 if TYPE_CHECKING:
     from omnidose.transport.scene import Scene, Vector
@@ -122,12 +122,7 @@ class ImagePlane:
     @property
     def frame(self) -> ArrayF8:
         """[3, 3] unit vectors: along the columns' direction, along the rows', normal."""
-        w = np.asarray(self.direction, dtype=np.float64)
-        w = w / np.linalg.norm(w)
-        v = np.asarray(self.up, dtype=np.float64)
-        v = v - (v @ w) * w
-        v = v / np.linalg.norm(v)
-        return np.array([np.cross(v, w), v, w])
+        return upright_frame(self.direction, self.up)
 
     @property
     def pixel_mm(self) -> tuple[float, float]:
@@ -255,11 +250,6 @@ class ExitImage:
     def total(self) -> ArrayF8:
         """[rows, columns] all photons."""
         return np.asarray(self.mean.sum(axis=0))
-
-    @property
-    def scatter_std(self) -> ArrayF8:
-        """[rows, columns] error of ``scatter``: classes taken as independent (they share few histories)."""
-        return np.asarray(np.sqrt((self.std[1:] ** 2).sum(axis=0)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

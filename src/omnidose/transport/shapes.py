@@ -109,6 +109,21 @@ def axis_frame(axis: ArrayF8) -> ArrayF8:
     return np.stack([first, np.cross(axis, first), axis])
 
 
+def upright_frame(direction: npt.ArrayLike, up: npt.ArrayLike) -> ArrayF8:
+    """Return unit vectors (u, v, w) as rows: w along ``direction``, v towards ``up``, u = v x w."""
+    w = np.asarray(direction, dtype=np.float64)
+    w = w / np.linalg.norm(w)
+    v = np.asarray(up, dtype=np.float64)
+    v = v - (v @ w) * w
+    v = v / np.linalg.norm(v)
+    return np.stack([np.cross(v, w), v, w])
+
+
+def box_corners(lower_mm: ArrayF8, upper_mm: ArrayF8) -> ArrayF8:
+    """Return the eight corners of a box, [8, 3]."""
+    return np.where(list(np.ndindex(2, 2, 2)), upper_mm, lower_mm)
+
+
 def _boxes_overlap(a: Shape, b: Shape) -> bool:
     (al, au), (bl, bu) = shape_bounds_mm(a), shape_bounds_mm(b)
     return bool(np.all(al < bu) and np.all(bl < au))
@@ -137,9 +152,7 @@ def contains(outer: Shape, inner: Shape) -> bool:
 def _hull(shape: Shape) -> tuple[ArrayF8, float]:
     """Return the centres [n, 3] and the radius of balls whose convex hull is or holds a shape."""
     if isinstance(shape, Box):
-        sides = np.stack(shape_bounds_mm(shape))
-        picks = np.array(list(np.ndindex(2, 2, 2)))
-        return np.stack([sides[picks[:, a], a] for a in range(3)], axis=1), 0.0
+        return box_corners(*shape_bounds_mm(shape)), 0.0
     if isinstance(shape, Sphere):
         return np.asarray([shape.centre_mm], dtype=np.float64), shape.radius_mm
     if isinstance(shape, Capsule):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from enum import IntEnum
 from typing import Any
 
@@ -15,7 +15,7 @@ from omnidose.transport._records import Beam
 from omnidose.transport.cumulatives import cumulative_table, nested_table, slope_weights
 from omnidose.transport.emission import Emission, Positrons, energy_bins
 from omnidose.transport.scene import Vector
-from omnidose.transport.shapes import axis_frame
+from omnidose.transport.shapes import axis_frame, upright_frame
 from omnidose.transport.sources import (
     ActivitySource,
     ConeSource,
@@ -56,15 +56,17 @@ def _unit(direction: Vector) -> ArrayF8:
     return np.asarray(vector / np.linalg.norm(vector))
 
 
-def _frame(direction: Vector, up: Vector) -> tuple[ArrayF8, ArrayF8, ArrayF8]:
-    """Return unit vectors (u, v, w): w along the direction, v along up, u = v x w."""
-    w = _unit(direction)
-    v = np.asarray(up, dtype=np.float64)
-    v = v - (v @ w) * w
-    if np.linalg.norm(v) < 1e-9:
+def beam_frame(direction: Vector, up: Vector) -> ArrayF8:
+    """Return the :func:`upright_frame` of a source.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    if np.linalg.norm(np.cross(_unit(direction), up)) < 1e-9:
         raise InputError("the 'up' vector of a source is parallel to its direction", todo="give another one")
-    v = v / np.linalg.norm(v)
-    return np.cross(v, w), v, w
+    return upright_frame(direction, up)
 
 
 def source_spectra(source: Source) -> tuple[Emission, ...]:
@@ -81,7 +83,7 @@ def source_bounds_mm(source: Source) -> tuple[ArrayF8, ArrayF8]:
         centre = np.asarray(source.centre_mm, dtype=np.float64)
         return centre - source.radius_mm, centre + source.radius_mm
     if isinstance(source, ParallelSource):
-        u, v, _w = _frame(source.direction, source.up)
+        u, v, _w = beam_frame(source.direction, source.up)
         reach = np.abs(u) * source.half_widths_mm[0] + np.abs(v) * source.half_widths_mm[1]
         centre = np.asarray(source.centre_mm, dtype=np.float64)
         return centre - reach, centre + reach
@@ -98,7 +100,7 @@ def source_bounds_mm(source: Source) -> tuple[ArrayF8, ArrayF8]:
 
 def rotation_frame(source: RotatingSource) -> ArrayF8:
     """Return unit vectors as rows: to the focus at 0 and at 90 degrees, and along the axis of rotation."""
-    _u, first, axis = _frame(source.axis, source.zero)
+    _u, first, axis = beam_frame(source.axis, source.zero)
     return np.stack([first, np.cross(axis, first), axis])
 
 
@@ -143,7 +145,7 @@ def _empty_beam(source: Source) -> Beam:
     )
 
 
-def _vectors(place_mm: npt.ArrayLike, frame: Sequence[ArrayF8] | ArrayF8, origin_mm: ArrayF8) -> F4:
+def _vectors(place_mm: npt.ArrayLike, frame: ArrayF8, origin_mm: ArrayF8) -> F4:
     place = (np.asarray(place_mm, dtype=np.float64) - origin_mm) / 10
     return np.stack([place, *frame]).astype(np.float32)
 
@@ -153,8 +155,10 @@ def _aperture(*numbers: float) -> F4:
 
 
 def _rectangle(limits: tuple[float, float, float, float], transmission: ArrayF8 | None) -> dict[str, Any]:
-    """Return the tables of a rectangular aperture."""
+    """Return the tables of a rectangular aperture; one column of transmission if all columns are equal."""
     cumulative, guide = cumulative_table(slope_weights(limits, transmission))
+    if transmission is not None and np.all(transmission == transmission[:, :1]):
+        transmission = transmission[:, :1]
     table = _relative(transmission)
     return {
         "slope_cumulative": cumulative,
@@ -165,18 +169,16 @@ def _rectangle(limits: tuple[float, float, float, float], transmission: ArrayF8 
 
 
 def _relative(transmission: ArrayF8 | None) -> F4:
-    """Return the table over its maximum, with one column if all columns are equal."""
+    """Return the table over its maximum."""
     if transmission is None:
         return np.ones((1, 1), dtype=np.float32)
-    if np.all(transmission == transmission[:, :1]):
-        transmission = transmission[:, :1]
     return np.ascontiguousarray(transmission / transmission.max(), dtype=np.float32)
 
 
 def _pyramid(source: PyramidSource | FanSource, beam: Beam, origin_mm: ArrayF8) -> Beam:
     return beam._replace(
         kind=int(Kind.PYRAMID),
-        vectors=_vectors(source.position_mm, _frame(source.direction, source.up), origin_mm),
+        vectors=_vectors(source.position_mm, beam_frame(source.direction, source.up), origin_mm),
         aperture=_aperture(*source.half_tangents),
         **_rectangle(source.half_tangents, source.transmission if isinstance(source, FanSource) else None),
     )
@@ -186,7 +188,7 @@ def _parallel(source: ParallelSource, beam: Beam, origin_mm: ArrayF8) -> Beam:
     half_u, half_v = source.half_widths_mm
     return beam._replace(
         kind=int(Kind.PARALLEL),
-        vectors=_vectors(source.centre_mm, _frame(source.direction, source.up), origin_mm),
+        vectors=_vectors(source.centre_mm, beam_frame(source.direction, source.up), origin_mm),
         aperture=_aperture(-half_u / 10, half_u / 10, -half_v / 10, half_v / 10),
     )
 
@@ -201,19 +203,17 @@ def _ball(source: IsotropicSource, beam: Beam, origin_mm: ArrayF8) -> Beam:
 
 def _cone(source: ConeSource, beam: Beam, origin_mm: ArrayF8) -> Beam:
     if source.up is not None:
-        frame = np.stack(_frame(source.direction, source.up))
+        frame = beam_frame(source.direction, source.up)
     else:
         frame = axis_frame(_unit(source.direction))
-    table = source.transmission
-    angle = math.radians(source.half_angle_deg)
+    table = _relative(source.transmission)
+    slope = 0.0 if source.transmission is None else math.tan(math.radians(source.half_angle_deg))
     return beam._replace(
         kind=int(Kind.CONE),
         vectors=_vectors(source.position_mm, frame, origin_mm),
-        aperture=_aperture(2 * math.sin(0.5 * angle) ** 2, 0 if table is None else math.tan(angle)),
-        transmission=np.ones((1, 1), dtype=np.float32)
-        if table is None
-        else np.ascontiguousarray(table / table.max(), dtype=np.float32),
-        transmission_top=np.ones(1 if table is None else table.shape[0], dtype=np.float32),
+        aperture=_aperture(2 * math.sin(0.5 * math.radians(source.half_angle_deg)) ** 2, slope),
+        transmission=table,
+        transmission_top=np.ones(table.shape[0], dtype=np.float32),
     )
 
 

@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from omnidose.errors import GeometryError, InputError, RangeError
-from omnidose.transport.room import scene_bounds_mm
+from omnidose.transport.room import scene_bounds_mm, voxel_grids
 from omnidose.transport.scene import Scene
-from omnidose.transport.source_tables import _frame, rotation_frame, source_bounds_mm
+from omnidose.transport.shapes import box_corners
+from omnidose.transport.source_tables import beam_frame, rotation_frame, source_bounds_mm
 from omnidose.transport.sources import FanSource, ParallelSource, PyramidSource, RotatingSource, Source
 
 ArrayF8 = npt.NDArray[np.float64]
@@ -67,9 +68,9 @@ def check_scene(scene: Scene) -> None:
     for index, shape in enumerate(scene.shapes):
         _refuse_not_finite(shape, f"shape {index} ('{shape.key}')")
     _refuse_not_finite(scene.world, "the world's material")
-    if scene.voxels is not None:
-        _refuse_not_finite(scene.voxels.grid, "the voxel grid")
-        for material in scene.voxels.materials:
+    for name, voxels in zip(("the voxel grid", "the room's grid"), voxel_grids(scene)):
+        _refuse_not_finite(voxels.grid, name)
+        for material in voxels.materials:
             _refuse_not_finite(material, f"material '{material.name}'")
     if not 0 < scene.world_margin_mm <= WORLD_MM:
         raise GeometryError(
@@ -137,23 +138,18 @@ def _not_finite(value: Any, path: str = "") -> str:
 def _points_away(source: Source, lower_mm: ArrayF8, upper_mm: ArrayF8) -> bool:
     """Return True if a plane parts every ray of the beam from a box (kinds without a direction: False)."""
     if isinstance(source, (PyramidSource, FanSource)):
-        frame = np.stack(_frame(source.direction, source.up))
+        frame = beam_frame(source.direction, source.up)
         apex = np.asarray(source.position_mm, dtype=np.float64)
-        return bool(_parted((_corners(lower_mm, upper_mm) - apex) @ frame.T, source.half_tangents))
+        return bool(_parted((box_corners(lower_mm, upper_mm) - apex) @ frame.T, source.half_tangents))
     if isinstance(source, ParallelSource):
-        frame = np.stack(_frame(source.direction, source.up))
-        u, v, w = ((_corners(lower_mm, upper_mm) - np.asarray(source.centre_mm)) @ frame.T).T
+        frame = beam_frame(source.direction, source.up)
+        u, v, w = ((box_corners(lower_mm, upper_mm) - np.asarray(source.centre_mm)) @ frame.T).T
         half_u, half_v = source.half_widths_mm
         beside = np.all(u > half_u) or np.all(u < -half_u) or np.all(v > half_v) or np.all(v < -half_v)
         return bool(np.all(w <= 0) or beside)
     if isinstance(source, RotatingSource):
         return _turns_away(source, lower_mm, upper_mm)
     return False
-
-
-def _corners(lower_mm: ArrayF8, upper_mm: ArrayF8) -> ArrayF8:
-    """Return the eight corners of a box, [8, 3]."""
-    return np.array([[(lower_mm, upper_mm)[i][a] for a, i in enumerate(c)] for c in np.ndindex(2, 2, 2)])
 
 
 def _parted(corners: ArrayF8, tangents: Sequence[float]) -> npt.NDArray[np.bool_]:
@@ -172,7 +168,7 @@ def _turns_away(source: RotatingSource, lower_mm: ArrayF8, upper_mm: ArrayF8) ->
     tube meets, this meets.
     """
     centre = np.array([*source.isocentre_mm, source.isocentre_z_mm])
-    corners = (_corners(lower_mm, upper_mm) - centre) @ rotation_frame(source).T
+    corners = (box_corners(lower_mm, upper_mm) - centre) @ rotation_frame(source).T
     lower_mm, upper_mm = corners.min(axis=0), corners.max(axis=0)
     start, end, z_start, z_end, weight = source.segments[source.segments[:, 4] > 0].T
     count = np.maximum(np.ceil(np.abs(end - start) / ARC_RAD), 1).astype(int)
@@ -192,7 +188,7 @@ def _turns_away(source: RotatingSource, lower_mm: ArrayF8, upper_mm: ArrayF8) ->
     v_limits = min(v_low / nearer, v_low / farther), max(v_high / nearer, v_high / farther)
     cos, sin = np.cos(angle), np.sin(angle)
     focus = np.stack([source.focus_mm * cos, source.focus_mm * sin, z], axis=1)
-    delta = _corners(lower_mm - reach, upper_mm + reach)[None] - focus[:, None]
+    delta = box_corners(lower_mm - reach, upper_mm + reach)[None] - focus[:, None]
     along = np.stack(
         [
             delta[..., 1] * cos[:, None] - delta[..., 0] * sin[:, None],

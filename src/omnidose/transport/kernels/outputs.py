@@ -22,7 +22,6 @@ _FIXED = np.float32(1048576.0)  # 2^20 counts per cm or keV
 _TWO_MEC2 = np.float32(1021.9979)
 _ONE_COUNT = np.int64(1)
 _NOWHERE = np.int32(-1)
-_CLASS_BITS = np.int32(2)
 _CLASS = np.int32(3)
 _INTERACTION = np.int32(4)
 
