@@ -29,7 +29,10 @@ CONNECT_S = 10.0
 def _kernel_hash() -> str:
     """Return a hash of everything that a worker computes with."""
     here = Path(__file__).parent
-    files = [*sorted((here / "kernels").glob("*.py")), here / "_records.py", here / "cpu.py"]
+    files = [
+        *sorted((here / "kernels").glob("*.py")),
+        *(here / f"{n}.py" for n in ("_records", "cpu", "runner")),
+    ]
     digest = hashlib.sha256()
     for path in files:
         digest.update(path.name.encode() + path.read_bytes())
