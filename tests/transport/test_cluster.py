@@ -75,7 +75,7 @@ def test_precision_stops_where_it_does_locally(two, monkeypatch) -> None:  # typ
         for where in ({"backend": "cpu"}, {"cluster": two})
     )
     assert (a.stopped, b.stopped) == ("precision", "precision")
-    assert a.batch_energy_kev.shape[0] > 40
+    assert a.batch_energy_kev.shape[0] > engine.BATCHES  # it looked more than once
     assert np.array_equal(a.batch_energy_kev, b.batch_energy_kev)
 
 
@@ -113,6 +113,7 @@ def test_a_killed_worker_costs_its_batches_and_no_more(two, local) -> None:  # t
     tally, again, given = run_with_a_kill(two, HISTORIES)
     assert same_bits(local, tally)
     assert 0 <= again <= given
+    assert given > 0
 
 
 def test_all_workers_lost_and_new_ones_come(local: Tally) -> None:

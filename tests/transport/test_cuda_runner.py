@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from omnidose.transport import cuda
 from omnidose.transport.checks.small_scenes import small_problems, small_scene
 from omnidose.transport.engine import simulate
 from omnidose.transport.outputs import Asked
-from omnidose.transport.problem import Problem
+from omnidose.transport.problem import TRACED, Problem
 from omnidose.transport.sources import IsotropicSource
 
 
@@ -53,6 +54,20 @@ def test_outputs_that_a_gpu_does_not_make_are_refused(
     monkeypatch.setattr(cuda, "missing", lambda: "")
     with pytest.raises(InputError, match="not made on a GPU; use backend='cpu'"):
         cuda.CudaRunner(replace(problem, asked=Asked(exits=10)))
+
+
+@pytest.mark.parametrize("what", ["room", "importance", "traced"])
+def test_ways_that_a_gpu_does_not_go_are_refused(
+    what: str, problem: Problem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cuda, "missing", lambda: "")
+    changes: dict[str, Any] = {
+        "room": {"room": object()},
+        "importance": {"importance": object()},
+        "traced": {"method": problem.method._replace(estimator=TRACED)},
+    }
+    with pytest.raises(InputError, match="rooms, importance and traced primaries are not made on a GPU"):
+        cuda.CudaRunner(replace(problem, **changes[what]))
 
 
 def test_auto_falls_back_to_the_cpu_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
