@@ -77,19 +77,13 @@ class PhotonTable:
         float32 [n_rayleigh] x^2 (Angstrom^-2): 0, then log spaced to beyond the largest possible.
     rayleigh_cumulative
         float32 [n_material, n_rayleigh] integral of F^2 d(x^2) from 0, divided by its last value;
-        F^2 is that of independent atoms. Sampling: ``a = r * interp(x_max^2)`` with
-        ``x_max = E / hc``; find the bin by binary search, x^2 linear inside the bin;
-        ``cos = 1 - 2 x^2 / x_max^2``; accept with (1 + cos^2) / 2.
-    rayleigh_ln_x2_1, rayleigh_inv_d_ln_x2
-        Node j >= 1 has ``ln x^2 = rayleigh_ln_x2_1 + (j - 1) / rayleigh_inv_d_ln_x2``: the bin of a
-        known x^2 without a search.
+        F^2 is that of independent atoms, up to 180 degrees ``x_max = E / hc`` and
+        ``cos = 1 - 2 x^2 / x_max^2``; the cross section is this times the Thomson factor (1 + cos^2) / 2.
     compton_s
         float32 [n_material, n_compton] S(x) / S(infinity), rising from about 0 to 1, on a grid
         equidistant in ln x: ``t = (ln x - compton_ln_x_0) * compton_inv_d_ln_x``, linear in t, clipped
-        to the last node above; below node 0 use S(node 0) * (x / x_0)^2 or 0. Sampling: cos
-        theta from Klein-Nishina, accept with S(x) / S(x at 180 degrees), both from this table (S rises
-        with x, so the second is the largest; it makes the rejection efficient at low energy).
-        The electron's energy E - E' is left at the site.
+        to the last node above; below node 0 use S(node 0) * (x / x_0)^2 or 0. The cross section is
+        Klein-Nishina times S; the electron's energy E - E' is left at the site.
     vacancy_offset
         int32 [n_material + 1]: material m has the vacancy entries
         ``vacancy_offset[m]:vacancy_offset[m + 1]``.
@@ -130,8 +124,6 @@ class PhotonTable:
     rows: F4
     rayleigh_x2: F4
     rayleigh_cumulative: F4
-    rayleigh_ln_x2_1: float
-    rayleigh_inv_d_ln_x2: float
     compton_s: F4
     compton_ln_x_0: float
     compton_inv_d_ln_x: float
@@ -215,8 +207,6 @@ def build_photon_table(
         rows=rows,
         rayleigh_x2=x2.astype(np.float32),
         rayleigh_cumulative=np.array([_rayleigh_cumulative(m, x2) for m in materials], np.float32),
-        rayleigh_ln_x2_1=float(np.log(x2[1])),
-        rayleigh_inv_d_ln_x2=(x2.size - 2) / float(np.log(x2[-1] / x2[1])),
         compton_s=np.array([mixture_scattering_function(m, x_compton) for m in materials], np.float32),
         compton_ln_x_0=float(np.log(X_MIN_PER_A)),
         compton_inv_d_ln_x=(N_COMPTON - 1) / float(np.log(x_compton[-1] / X_MIN_PER_A)),
