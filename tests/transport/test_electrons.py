@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from omnidose.errors import GeometryError, InputError, RangeError
-from omnidose.physics.electron_stopping import csda_range_g_cm2
+from omnidose.physics.electron_stopping import MC2_KEV, csda_range_g_cm2
 from omnidose.physics.material_library import material
 from omnidose.physics.materials import Material
 from omnidose.physics.spectra import Spectrum
 from omnidose.transport.electrons import _interactions as kernels
 from omnidose.transport.electrons import _records as col
+from omnidose.transport.electrons import _tracking, simulate
 from omnidose.transport.electrons._bremsstrahlung import photon_shape
 from omnidose.transport.electrons.point_kernel import point_kernel
 from omnidose.transport.electrons.simulate import ElectronOptions, simulate_electrons
@@ -88,6 +89,18 @@ def _single(phys, m, energy, n):  # type: ignore[no-untyped-def]
         free[k], _ = kernels.knock_on(energy, phys.knock_on_cut, np.uint64(k), 10, np.uint64(1))
         photon[k] = kernels.photon_energy(phys, m, energy, r, 0.0)
     return cosine, free, photon
+
+
+def test_kernels_and_tables_have_one_set_of_constants() -> None:
+    """Kernels cannot import them from files that the compile cache does not know: they are written twice."""
+    names = [name for name, number in vars(col).items() if name.isupper() and isinstance(number, int)]
+    known = {name.lstrip("_"): number for name, number in vars(kernels).items() if isinstance(number, int)}
+    assert {"RANGE", "SOFT_STOPPING", "MOTT_BOUND"} <= set(names)
+    for name in set(names) - {"N_COLUMNS"}:
+        assert known[name] == getattr(col, name), name
+    assert _tracking._FIXED == simulate._COUNTS_PER_KEV
+    assert _tracking._PHOTON_BINS_PER_LN == simulate._PHOTON_BINS_PER_LN
+    assert kernels._MC2 == MC2_KEV
 
 
 UNIT = (np.arange(200_000) + 0.5) / 200_000

@@ -6,16 +6,16 @@ import math
 import numpy as np
 
 from omnidose.transport.kernels._target import jit
+from omnidose.transport.kernels.directions import rotate
 from omnidose.transport.kernels.random import four
 
 f64 = np.float64
 i64 = np.int64
-u64 = np.uint64
 
 _MC2 = 510.99895
 _TWO_PI = 6.283185307179586
 
-# columns of ElectronPhysics.rows (see _records.py; numba wants them as constants of this module)
+# columns of ElectronPhysics.rows as in _records.py, of which the compile cache does not know when it changes
 _SOFT_STOPPING = 0
 _SOFT_RADIATED = 1
 _STRAGGLING = 2
@@ -25,8 +25,8 @@ _KNOCK_ON = 5
 _PHOTON = 6
 _SOFT_FIRST = 7
 _SOFT_SECOND = 8
-_RANGE = 9
-_YIELD = 10
+RANGE = 9
+YIELD = 10
 _ANGLE_CUT = 11
 _SCREENING = 12
 _MOTT = 13
@@ -153,6 +153,33 @@ def faster_cosine(energy, w):
     """Return the cosine between the incoming electron and itself after losing w."""
     rest = energy - w
     return math.sqrt(min(rest * (energy + 2.0 * _MC2) / (energy * (rest + 2.0 * _MC2)), 1.0))
+
+
+@jit
+def knock_apart(energy, free, u, v, w, r):
+    """Return the directions of the electron set free with an energy, and of the one that hit it."""
+    azimuth = _TWO_PI * f64(r)
+    su, sv, sw = rotate(u, v, w, slower_cosine(energy, free), azimuth)
+    u, v, w = rotate(u, v, w, faster_cosine(energy, free), azimuth + 0.5 * _TWO_PI)
+    return su, sv, sw, u, v, w
+
+
+@jit
+def put_aside(electron, x, y, z, u, v, w, energy):
+    """Write an electron into its row of the stack."""
+    electron[0] = x
+    electron[1] = y
+    electron[2] = z
+    electron[3] = u
+    electron[4] = v
+    electron[5] = w
+    electron[6] = energy
+
+
+@jit
+def take_up(electron):
+    """Read an electron from its row of the stack."""
+    return electron[0], electron[1], electron[2], electron[3], electron[4], electron[5], electron[6]
 
 
 @jit

@@ -9,15 +9,17 @@ import math
 import numpy as np
 
 from omnidose.transport.electrons._interactions import (
+    YIELD,
     choose_event,
     energy_bin,
-    faster_cosine,
+    knock_apart,
     knock_on,
     large_deflection,
     lumped_cosine,
     photon_energy,
     plan_step,
-    slower_cosine,
+    put_aside,
+    take_up,
     value,
 )
 from omnidose.transport.electrons._source import draw_energy
@@ -29,7 +31,6 @@ f64 = np.float64
 i64 = np.int64
 
 _TWO_PI = 6.283185307179586
-_YIELD = 10
 
 
 @jit
@@ -58,7 +59,7 @@ def follow_radial(history, seed, beam, phys, inverse_width, shells, balance, sta
         while True:
             if energy <= phys.absorb:
                 i, a = energy_bin(phys, max(energy, 1e-3))
-                gone = energy * value(phys, 0, i, a, _YIELD)
+                gone = energy * value(phys, 0, i, a, YIELD)
                 leave(shells, inverse_width, x, y, z, energy - gone)
                 balance[1] += energy - gone
                 balance[2] += gone
@@ -99,16 +100,8 @@ def follow_radial(history, seed, beam, phys, inverse_width, shells, balance, sta
                 balance[2] += k
             elif kind == 2:
                 free, block = knock_on(energy, phys.knock_on_cut, history, block, seed)
-                azimuth = _TWO_PI * f64(q4)
-                su, sv, sw = rotate(u, v, w, slower_cosine(energy, free), azimuth)
-                u, v, w = rotate(u, v, w, faster_cosine(energy, free), azimuth + 0.5 * _TWO_PI)
-                stack[waiting, 0] = x
-                stack[waiting, 1] = y
-                stack[waiting, 2] = z
-                stack[waiting, 3] = u
-                stack[waiting, 4] = v
-                stack[waiting, 5] = w
-                stack[waiting, 6] = energy - free
+                su, sv, sw, u, v, w = knock_apart(energy, free, u, v, w, q4)
+                put_aside(stack[waiting], x, y, z, u, v, w, energy - free)
                 waiting += 1
                 u = su
                 v = sv
@@ -117,13 +110,7 @@ def follow_radial(history, seed, beam, phys, inverse_width, shells, balance, sta
         if waiting == 0:
             return
         waiting -= 1
-        x = stack[waiting, 0]
-        y = stack[waiting, 1]
-        z = stack[waiting, 2]
-        u = stack[waiting, 3]
-        v = stack[waiting, 4]
-        w = stack[waiting, 5]
-        energy = stack[waiting, 6]
+        x, y, z, u, v, w, energy = take_up(stack[waiting])
 
 
 @loop_jit

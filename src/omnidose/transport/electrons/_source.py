@@ -7,13 +7,11 @@ import numpy as np
 
 from omnidose.transport.kernels._target import jit
 from omnidose.transport.kernels.directions import isotropic
+from omnidose.transport.kernels.geometry import box_entry
 from omnidose.transport.kernels.random import four
 
 f64 = np.float64
 i64 = np.int64
-
-_TWO_PI = 6.283185307179586
-_BIG = 1e30
 
 
 @jit
@@ -32,18 +30,6 @@ def draw_energy(beam, r1, r2):
     """Return an energy from the spectrum (bins are uniform, lines have no width)."""
     k = pick(beam.energy_prob, beam.energy_alias, r1)
     return beam.energy[k] + beam.half_width[k] * (2.0 * f64(r2) - 1.0)
-
-
-@jit
-def enter_axis(position, direction, length):
-    """Return the distances at which a ray enters and leaves a slab from 0 to length."""
-    if direction == 0.0:
-        if position < 0.0 or position > length:
-            return _BIG, -_BIG
-        return -_BIG, _BIG
-    t1 = -position / direction
-    t2 = (length - position) / direction
-    return min(t1, t2), max(t1, t2)
 
 
 @jit
@@ -129,11 +115,7 @@ def emit(beam, geo, history, seed):
         v = beam.frame[3, 1]
         w = beam.frame[3, 2]
     # from outside through nothing to the grid
-    ax, bx = enter_axis(x, u, nx * sx)
-    ay, by = enter_axis(y, v, ny * sy)
-    az, bz = enter_axis(z, w, geo.n_voxel[2] * sz)
-    start = max(ax, max(ay, az))
-    end = min(bx, min(by, bz))
+    start, end = box_entry(x, y, z, u, v, w, 0.0, 0.0, 0.0, nx * sx, ny * sy, geo.n_voxel[2] * sz)
     if end <= max(start, 0.0):
         return x, y, z, u, v, w, i64(-1), i64(0), i64(0), energy, block
     if start > 0.0:

@@ -11,15 +11,18 @@ import math
 import numpy as np
 
 from omnidose.transport.electrons._interactions import (
+    RANGE,
+    YIELD,
     choose_event,
     energy_bin,
-    faster_cosine,
+    knock_apart,
     knock_on,
     large_deflection,
     lumped_cosine,
     photon_energy,
     plan_step,
-    slower_cosine,
+    put_aside,
+    take_up,
     value,
 )
 from omnidose.transport.electrons._source import emit
@@ -29,13 +32,11 @@ from omnidose.transport.kernels.random import four
 
 f64 = np.float64
 i64 = np.int64
-u64 = np.uint64
 
 _TWO_PI = 6.283185307179586
-_RANGE = 9
-_YIELD = 10
 _FIXED = 1048576.0  # 2^20 counts per keV in the maps
 _BIG = 1e30
+_PHOTON_BINS_PER_LN = 20.0
 
 # places in the balance
 _EMITTED = 0
@@ -76,12 +77,41 @@ def face_distance(position, direction, index, size):
 
 
 @jit
+def cross(direction, index, size):
+    """Return the position of the face ahead along one axis, and the voxel behind it."""
+    if direction > 0.0:
+        return (index + 1) * size, index + 1
+    return index * size, index - 1
+
+
+@jit
 def nearest_face(x, y, z, ix, iy, iz, size):
     """Return the distance to the nearest face of the voxel."""
     dx = min(x - ix * size[0], (ix + 1) * size[0] - x)
     dy = min(y - iy * size[1], (iy + 1) * size[1] - y)
     dz = min(z - iz * size[2], (iz + 1) * size[2] - z)
     return min(dx, min(dy, dz))
+
+
+@jit
+def stays(geo, phys, m, voxel, x, y, z, ix, iy, iz, energy):
+    """Return whether an electron ends where it is: below the cut-off, or unable to leave its voxel."""
+    if energy <= phys.absorb:
+        return True
+    if energy >= phys.reject_below:
+        return False
+    i, a = energy_bin(phys, energy)
+    near = nearest_face(x, y, z, ix, iy, iz, geo.size) * f64(geo.density[voxel])
+    return value(phys, m, i, a, RANGE) <= near
+
+
+@jit
+def end(geo, phys, m, voxel, energy, regions, balance, dose, glow):
+    """Leave all energy of an electron in its voxel, but for the bremsstrahlung that it would still emit."""
+    i, a = energy_bin(phys, max(energy, 1e-3))
+    gone = energy * value(phys, m, i, a, YIELD)
+    deposit(geo, voxel, energy - gone, regions, balance, dose)
+    radiate(voxel, gone, balance, glow)
 
 
 @jit
@@ -122,32 +152,16 @@ def fly(geo, x, y, z, u, v, w, ix, iy, iz, length, loss, radiated, material, reg
         y += v * path
         z += w * path
         if tx <= ty and tx <= tz:
-            if u > 0.0:
-                ix += 1
-                x = ix * geo.size[0]
-            else:
-                x = ix * geo.size[0]
-                ix -= 1
-            if ix < 0 or ix >= nx:
-                return x, y, z, ix, iy, iz, flown, 1
+            x, ix = cross(u, ix, geo.size[0])
+            outside = ix < 0 or ix >= nx
         elif ty <= tz:
-            if v > 0.0:
-                iy += 1
-                y = iy * geo.size[1]
-            else:
-                y = iy * geo.size[1]
-                iy -= 1
-            if iy < 0 or iy >= ny:
-                return x, y, z, ix, iy, iz, flown, 1
+            y, iy = cross(v, iy, geo.size[1])
+            outside = iy < 0 or iy >= ny
         else:
-            if w > 0.0:
-                iz += 1
-                z = iz * geo.size[2]
-            else:
-                z = iz * geo.size[2]
-                iz -= 1
-            if iz < 0 or iz >= nz:
-                return x, y, z, ix, iy, iz, flown, 1
+            z, iz = cross(w, iz, geo.size[2])
+            outside = iz < 0 or iz >= nz
+        if outside:
+            return x, y, z, ix, iy, iz, flown, 1
         voxel = (i64(iz) * ny + iy) * nx + ix
         if geo.material[voxel] != material:
             return x, y, z, ix, iy, iz, flown, 2
@@ -158,27 +172,19 @@ def follow(history, seed, beam, geo, phys, regions, balance, photons, dose, glow
     """Follow one emitted electron and all electrons that it sets free."""
     x, y, z, u, v, w, ix, iy, iz, energy, block = emit(beam, geo, history, seed)
     balance[_EMITTED] += energy
+    if ix < 0:  # started outside the grid and never meets it
+        balance[_ESCAPED] += energy
+        return
     nx = geo.n_voxel[0]
     ny = geo.n_voxel[1]
     waiting = 0
     primary = True
     while True:
-        alive = True
-        if ix < 0:  # started outside the grid and never meets it
-            balance[_ESCAPED] += energy
-            alive = False
-        while alive:
+        while True:
             voxel = (i64(iz) * ny + iy) * nx + ix
             m = i64(geo.material[voxel])
-            i, a = energy_bin(phys, max(energy, 1e-3))
-            stay = energy <= phys.absorb
-            if not stay and energy < phys.reject_below:
-                near = nearest_face(x, y, z, ix, iy, iz, geo.size) * f64(geo.density[voxel])
-                stay = value(phys, m, i, a, _RANGE) <= near
-            if stay:
-                gone = energy * value(phys, m, i, a, _YIELD)
-                deposit(geo, voxel, energy - gone, regions, balance, dose)
-                radiate(voxel, gone, balance, glow)
+            if stays(geo, phys, m, voxel, x, y, z, ix, iy, iz, energy):
+                end(geo, phys, m, voxel, energy, regions, balance, dose, glow)
                 if primary and stops.shape[0] > 0:
                     stops[voxel] += 1
                 break
@@ -194,25 +200,9 @@ def follow(history, seed, beam, geo, phys, regions, balance, photons, dose, glow
             state = 0
             for half in range(2):
                 x, y, z, ix, iy, iz, further, state = fly(
-                    geo,
-                    x,
-                    y,
-                    z,
-                    u,
-                    v,
-                    w,
-                    ix,
-                    iy,
-                    iz,
-                    piece,
-                    per_mass,
-                    radiated,
-                    m,
-                    regions,
-                    balance,
-                    dose,
-                    glow,
-                )
+                    geo, x, y, z, u, v, w, ix, iy, iz, piece, per_mass, radiated, m,
+                    regions, balance, dose, glow,
+                )  # fmt: skip
                 flown += further
                 if state != 0:
                     break
@@ -246,30 +236,18 @@ def follow(history, seed, beam, geo, phys, regions, balance, photons, dose, glow
                 radiate(voxel, k, balance, glow)
                 n_bins = photons.shape[0]
                 if n_bins > 0:
-                    place = i64(math.log(k / phys.photon_cut) * 20.0)
+                    place = i64(math.log(k / phys.photon_cut) * _PHOTON_BINS_PER_LN)
                     photons[min(max(place, 0), n_bins - 1)] += 1.0
             else:
                 free, block = knock_on(energy, phys.knock_on_cut, history, block, seed)
-                azimuth = _TWO_PI * f64(q4)
-                su, sv, sw = rotate(u, v, w, slower_cosine(energy, free), azimuth)
-                u, v, w = rotate(u, v, w, faster_cosine(energy, free), azimuth + 0.5 * _TWO_PI)
+                su, sv, sw, u, v, w = knock_apart(energy, free, u, v, w, q4)
                 # the slower one goes first: then few wait at any time
                 voxel = (i64(iz) * ny + iy) * nx + ix
-                i, a = energy_bin(phys, free)
-                near = nearest_face(x, y, z, ix, iy, iz, geo.size) * f64(geo.density[voxel])
-                if free <= phys.absorb or (free < phys.reject_below and value(phys, m, i, a, _RANGE) <= near):
-                    gone = free * value(phys, m, i, a, _YIELD)
-                    deposit(geo, voxel, free - gone, regions, balance, dose)
-                    radiate(voxel, gone, balance, glow)
+                if stays(geo, phys, m, voxel, x, y, z, ix, iy, iz, free):
+                    end(geo, phys, m, voxel, free, regions, balance, dose, glow)
                     energy -= free
                 else:
-                    stack[waiting, 0] = x
-                    stack[waiting, 1] = y
-                    stack[waiting, 2] = z
-                    stack[waiting, 3] = u
-                    stack[waiting, 4] = v
-                    stack[waiting, 5] = w
-                    stack[waiting, 6] = energy - free
+                    put_aside(stack[waiting], x, y, z, u, v, w, energy - free)
                     stack[waiting, 7] = ix
                     stack[waiting, 8] = iy
                     stack[waiting, 9] = iz
@@ -283,13 +261,7 @@ def follow(history, seed, beam, geo, phys, regions, balance, photons, dose, glow
         if waiting == 0:
             return
         waiting -= 1
-        x = stack[waiting, 0]
-        y = stack[waiting, 1]
-        z = stack[waiting, 2]
-        u = stack[waiting, 3]
-        v = stack[waiting, 4]
-        w = stack[waiting, 5]
-        energy = stack[waiting, 6]
+        x, y, z, u, v, w, energy = take_up(stack[waiting])
         ix = i64(stack[waiting, 7])
         iy = i64(stack[waiting, 8])
         iz = i64(stack[waiting, 9])

@@ -309,7 +309,5 @@ def _tally(
         photon_cut_kev=photon_cut_kev,
         stops=stops,
         seed=seed,
-        counters=dict(
-            zip(("steps", "events", "escaped"), sums.balance[:, 4:].sum(axis=0).tolist(), strict=True)
-        ),
+        counters=dict(zip(_COUNTERS, sums.balance[:, 4:].sum(axis=0).tolist(), strict=True)),
     )
