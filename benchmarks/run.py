@@ -28,6 +28,8 @@ import numpy as np
 from plain_engine import run as run_plain
 from scenes import BEAM, Chest, plain_box, run_engine
 
+from omnidose.transport.checks.scaling import time_over_histories, time_over_voxels
+from omnidose.transport.engine import BATCHES
 from omnidose.transport.tally import Tally
 
 OUTPUT = Path(__file__).parent / "latest.json"
@@ -55,13 +57,13 @@ def _cpu_s(work: Callable[[], object]) -> float:
 def compare_with_plain(scale: float) -> list[Measurement]:
     """Histories and efficiency per CPU-second of both, run in turn so that load hits them alike."""
     run_engine(4000, threads=1)  # compile
-    set_up_s = _cpu_s(lambda: run_engine(40, threads=1))
+    set_up_s = _cpu_s(lambda: run_engine(BATCHES, threads=1))
     rates: dict[str, list[float]] = {"plain": [], "engine": []}
     merit: dict[str, list[float]] = {"plain": [], "engine": []}
     for turn in range(3):
         plain = run_plain(plain_box(), int(4e5 * scale), seed=turn + 1)
         rates["plain"].append(plain.histories / plain.cpu_s)
-        merit["plain"].append(1 / ((plain.std_kev / plain.energy_kev) ** 2 * plain.cpu_s))
+        merit["plain"].append(1 / (float(plain.std_kev[0] / plain.energy_kev[0]) ** 2 * plain.cpu_s))
         start = time.process_time()
         tally = run_engine(2e6 * scale, seed=turn + 1, threads=1)
         cpu_s = time.process_time() - start - set_up_s
@@ -99,7 +101,7 @@ def chest(scale: float) -> list[Measurement]:
     scan = Chest.make()
     scan.run(4000, threads=1)
     both = (False, True)
-    set_up_s = {m: _cpu_s(lambda m=m: scan.run(40, threads=1, voxel_map=m)) for m in both}  # type: ignore[misc]
+    set_up_s = {m: _cpu_s(lambda m=m: scan.run(BATCHES, threads=1, voxel_map=m)) for m in both}  # type: ignore[misc]
     seconds: dict[bool, list[float]] = {False: [], True: []}
     for turn in range(3):
         for voxel_map in both:
@@ -167,6 +169,16 @@ def scaling(scale: float) -> list[Measurement]:
             )
         )
     return out
+
+
+def sizes() -> list[Measurement]:
+    """Time against histories and voxels: a cylinder of tissue in air, one thread."""
+    curve = [
+        Measurement(name=f"a history in {n / 1e6:.3g} million voxels", value=us, unit="us", note="one body")
+        for n, us in time_over_voxels().items()
+    ]
+    ratio = time_over_histories()
+    return [*curve, Measurement(name="time of 16 times the histories / 16", value=ratio, unit="1")]
 
 
 def import_time() -> list[Measurement]:
@@ -257,7 +269,7 @@ def main() -> None:
     chosen = parser.parse_args()
     scale = 0.1 if chosen.quick else 1.0
     described = machine()
-    found = [*import_time(), *compare_with_plain(scale), *chest(scale), *scaling(scale)]
+    found = [*import_time(), *compare_with_plain(scale), *chest(scale), *scaling(scale), *sizes()]
     if chosen.job:
         found += job()
     width = max(len(m.name) for m in found)

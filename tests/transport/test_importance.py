@@ -67,7 +67,8 @@ def test_importance_rises_towards_the_target_and_not_beyond() -> None:
     found = with_importance(compile_problem(scene, source, regions=regions), ["middle"], 1)
     assert found.importance is not None
     nx, ny, nz = found.importance.n_cell
-    along = np.log2(found.importance.photons.reshape(nz, ny, nx)).max(axis=(1, 2))  # the rod fills a part of the grid
+    # the rod fills a part of the grid
+    along = np.log2(found.importance.photons.reshape(nz, ny, nx)).max(axis=(1, 2))
     top = np.flatnonzero(along == along.max())
     target = range(int(200 / 600 * nz), int(300 / 600 * nz) + 1)  # its slices
     assert along.max() > along[0] + 4
