@@ -10,12 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from omnidose.errors import InputError
+from omnidose.physics.electron_stopping import ALPHA, MC2_KEV
 from omnidose.physics.spectra import Spectrum
 
 ArrayF8 = npt.NDArray[np.float64]
 
-_ALPHA = 1 / 137.035999
-_MC2_KEV = 510.99895
 #: Reduced Compton wavelength of the electron in fm: nuclear radii in units of it.
 _COMPTON_FM = 386.159268
 
@@ -111,9 +110,9 @@ def beta_spectrum(
 
 
 def _density(kinetic: ArrayF8, branch: BetaBranch, charge: int, mass_number: int) -> ArrayF8:
-    w = 1 + kinetic / _MC2_KEV
+    w = 1 + kinetic / MC2_KEV
     p = np.sqrt(w**2 - 1)
-    q = (branch.endpoint_kev - kinetic) / _MC2_KEV
+    q = (branch.endpoint_kev - kinetic) / MC2_KEV
     radius = 1.2 * mass_number ** (1 / 3) / _COMPTON_FM
     first = _coulomb(1, charge, w, p, radius)
     number = first * p * w * q**2
@@ -126,7 +125,7 @@ def _coulomb(k: int, charge: int, w: ArrayF8, p: ArrayF8, radius: float) -> Arra
     """Return the generalised Fermi function F_(k-1), which is 1 without charge."""
     from scipy.special import gammaln, loggamma
 
-    az = _ALPHA * charge
+    az = ALPHA * charge
     gamma_k = np.sqrt(k**2 - az**2)
     y = az * w / p
     ln_f = (

@@ -15,13 +15,17 @@ import numpy.typing as npt
 
 from omnidose.data import load
 from omnidose.errors import RangeError
+from omnidose.physics.electrons import cumulative
 from omnidose.physics.elements import atomic_weight
 from omnidose.physics.materials import Material
+from omnidose.physics.photons import ELECTRON_REST_KEV
 
 ArrayF8 = npt.NDArray[np.float64]
 
-#: Rest energy of the electron (CODATA 2018).
-MC2_KEV = 510.99895
+#: Rest energy of the electron, as short as in the formulas.
+MC2_KEV = ELECTRON_REST_KEV
+#: Fine-structure constant.
+ALPHA = 1 / 137.035999
 #: 2 pi r_e^2 m c^2 N_A in keV cm2/mol: half of the K of Bethe's formula (0.307075 MeV cm2/mol).
 TWO_PI_R2_MC2_NA = 153.53745
 #: Below this density a mixture counts as a gas: excitation energies of ICRU 37 for gases.
@@ -157,19 +161,21 @@ def csda_range_g_cm2(material: Material, energy_kev: npt.ArrayLike) -> ArrayF8:
     return np.asarray(np.exp(np.interp(np.log(energy), np.log(fine), np.log(csda))))
 
 
+def energy_of_range_kev(material: Material, range_g_cm2: float) -> float:
+    """Return the energy of a CSDA range, 1 keV to 1 MeV: shorter and longer ranges give the ends."""
+    energy = np.geomspace(LOWEST_KEV, 1000.0, 200)
+    return float(np.interp(range_g_cm2, csda_range_g_cm2(material, energy), energy))
+
+
 def range_and_yield(material: Material) -> tuple[ArrayF8, ArrayF8, ArrayF8]:
     """Return (energy_kev, CSDA range in g/cm2, radiation yield) on a fine grid, 1 keV to 30 MeV."""
     fine = np.geomspace(LOWEST_KEV, HIGHEST_KEV, 801)
     radiative = radiative_mev_cm2_g(material, fine)
     total_kev = 1000 * (collision_mev_cm2_g(material, fine) + radiative)
     inverse, share = 1 / total_kev, 1000 * radiative / total_kev
-    csda = 0.5 * fine[0] * inverse[0] + _cumulative(inverse, fine)
-    lost = 0.5 * fine[0] * share[0] + _cumulative(share, fine)
+    csda = 0.5 * fine[0] * inverse[0] + cumulative(inverse, fine)
+    lost = 0.5 * fine[0] * share[0] + cumulative(share, fine)
     return fine, csda, lost / fine
-
-
-def _cumulative(values: ArrayF8, grid: ArrayF8) -> ArrayF8:
-    return np.concatenate([[0.0], np.cumsum(0.5 * (values[1:] + values[:-1]) * np.diff(grid))])
 
 
 def _check(energy_kev: npt.ArrayLike) -> ArrayF8:

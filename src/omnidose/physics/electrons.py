@@ -46,8 +46,7 @@ def radiation_yield(material: Material, energy_kev: npt.ArrayLike) -> ArrayF8:
             "an electron energy is outside the stopping powers", allowed=f"0 to {grid[-1]:g} keV"
         )
     ratio = radiative / (radiative + collision)
-    lost = np.concatenate([[0.0], np.cumsum(0.5 * (ratio[1:] + ratio[:-1]) * np.diff(grid))])
-    return np.asarray(np.interp(energy, grid, lost / grid))
+    return np.asarray(np.interp(energy, grid, cumulative(ratio, grid) / grid))
 
 
 def positron_flight_yield(material: Material, energy_kev: npt.ArrayLike) -> ArrayF8:
@@ -74,10 +73,11 @@ def positron_flight_yield(material: Material, energy_kev: npt.ArrayLike) -> Arra
     shape = (gamma**2 + 4 * gamma + 1) / root**2 * np.log(gamma + root) - (gamma + 3) / root
     barn = np.pi * 0.07940787 / (gamma + 1) * shape
     per_kev = BARN_CM2_G * electrons_per_g * barn / stopping_kev
-    met = _cumulative(per_kev, fine)
-    lost = np.exp(-met) * _cumulative(fine * per_kev * np.exp(met), fine)
+    met = cumulative(per_kev, fine)
+    lost = np.exp(-met) * cumulative(fine * per_kev * np.exp(met), fine)
     return np.asarray(np.interp(energy, fine, lost / fine))
 
 
-def _cumulative(values: ArrayF8, grid: ArrayF8) -> ArrayF8:
+def cumulative(values: ArrayF8, grid: ArrayF8) -> ArrayF8:
+    """Return the integral up to every point of the grid (trapezia)."""
     return np.concatenate([[0.0], np.cumsum(0.5 * (values[1:] + values[:-1]) * np.diff(grid))])

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from omnidose.physics.beta import BetaBranch, beta_continuum
-from omnidose.physics.electron_stopping import csda_range_g_cm2
+from omnidose.physics.electron_stopping import MC2_KEV, csda_range_g_cm2
 from omnidose.physics.materials import Material
 from omnidose.physics.spectra import Spectrum
 from omnidose.transport.electrons.simulate import ElectronOptions, simulate_electrons
@@ -108,4 +108,4 @@ def tabata_backscatter(z: int, energy_kev: float) -> float:
     """Share of electrons thrown back by a thick layer at normal incidence, Tabata, Ito and Okabe's fit."""
     a1 = 1.15 * math.exp(-8.35 * z**-0.525)
     a2 = 0.0185 + 15.7 * z**-1.59
-    return float(a1 / (1 + a2 * (energy_kev / 510.99895) ** (1.56 - 4.42 / z)))
+    return float(a1 / (1 + a2 * (energy_kev / MC2_KEV) ** (1.56 - 4.42 / z)))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from omnidose.physics.electron_stopping import ALPHA, MC2_KEV
+
 ArrayF8 = npt.NDArray[np.float64]
 
 #: Points of the tabulated inverse distribution of photon energies.
 QUANTILES = 65
-_ALPHA = 1 / 137.035999
-_MC2_KEV = 510.99895
 _LOWEST = 1e-4
 _X = np.geomspace(_LOWEST, 1.0, 801)
 _MIDDLE = np.sqrt(_X[1:] * _X[:-1])
@@ -24,7 +24,7 @@ def photon_shape(energy_kev: float, z: float) -> tuple[ArrayF8, ArrayF8, ArrayF8
     3BN) with Elwert's factor, which lifts the tip, and Schiff's screening (their formula 3BS(b)) put
     into its logarithm through the smallest momentum transfer.
     """
-    e0 = 1 + energy_kev / _MC2_KEV
+    e0 = 1 + energy_kev / MC2_KEV
     k = _MIDDLE * (e0 - 1)
     e1 = np.maximum(e0 - k, 1 + 1e-9)
     p0, p1 = np.sqrt(e0**2 - 1), np.sqrt(e1**2 - 1)
@@ -52,6 +52,6 @@ def photon_shape(energy_kev: float, z: float) -> tuple[ArrayF8, ArrayF8, ArrayF8
         )
     )
     b0, b1 = p0 / e0, p1 / e1
-    elwert = b0 * -np.expm1(-2 * np.pi * _ALPHA * z / b0) / (b1 * -np.expm1(-2 * np.pi * _ALPHA * z / b1))
+    elwert = b0 * -np.expm1(-2 * np.pi * ALPHA * z / b0) / (b1 * -np.expm1(-2 * np.pi * ALPHA * z / b1))
     born = p1 / p0 * inner * elwert
     return _MIDDLE, np.maximum(born, 0.0), _WIDTH

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from omnidose.data import load
 from omnidose.physics.electron_stopping import (
+    ALPHA,
     HIGHEST_KEV,
     LOWEST_KEV,
     MC2_KEV,
@@ -33,7 +34,6 @@ from omnidose.transport.electrons._records import ElectronPhysics
 
 ArrayF8 = npt.NDArray[np.float64]
 
-ALPHA = 1 / 137.035999
 HC_KEV_A = 12.398419843
 #: pi r_e^2 N_A in cm2/mol.
 PI_R2_NA = 0.2494672 * 0.602214076
@@ -260,13 +260,8 @@ def _elastic(
     mu, dmu = _log_nodes(start, one, zero)
     nu, dnu = _log_nodes(start, by_electrons, zero)
     ratio = _mott(mott, mu)
-    first, z2, grown, electron_first, electron_second = (
-        zero.copy(),
-        0.0,
-        zero.copy(),
-        zero.copy(),
-        zero.copy(),
-    )
+    first, grown, electron_first, electron_second = np.zeros((4, energy.size))
+    z2 = 0.0
     for z, weight in material.weight_fractions.items():
         mol = weight / atomic_weight(z)
         bare = (z - form_factor(z, x_scale * np.sqrt(mu))) ** 2
