@@ -381,13 +381,21 @@ def test_bad_input_is_refused() -> None:
     with pytest.raises(GeometryError, match="voxels only"):
         simulate_electrons(Scene(voxels=voxels, shapes=(ball,)), good)
     region = Region(key="a", voxels=np.array([99]))
-    with pytest.raises(InputError, match="outside the grid"):
+    with pytest.raises(GeometryError, match="outside the grid"):
         simulate_electrons(voxels, good, regions=[region])
     with pytest.raises(InputError, match="share a name"):
         simulate_electrons(voxels, good, regions=[Region(key="a", voxels=np.array([1]))] * 2)
+    with pytest.raises(GeometryError, match="a room"):
+        simulate_electrons(Scene(voxels=voxels, room=scene((9, 9, 9), 4.0)), good)
+    with pytest.raises(InputError, match="seed -1"):
+        simulate_electrons(voxels, good, seed=-1)
     with pytest.raises(RangeError, match="2 keV to 20 MeV"):
         point_kernel(1.0)
-    with pytest.raises(InputError, match="parallel to its normal"):
+    with pytest.raises(InputError, match="too few"):
+        point_kernel(100.0, histories=0)
+    with pytest.raises(InputError, match="finite"):
+        point_kernel(100.0, histories=math.inf)
+    with pytest.raises(InputError, match="parallel to its"):
         simulate_electrons(
             voxels,
             ElectronRectangle(

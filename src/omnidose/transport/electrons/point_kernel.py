@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from omnidose.errors import InputError, RangeError
-from omnidose.physics.electron_stopping import csda_range_g_cm2
+from omnidose.physics.electron_stopping import csda_range_g_cm2, energy_of_range_kev
 from omnidose.physics.material_library import material
 from omnidose.physics.materials import Material
 from omnidose.physics.spectra import Spectrum
-from omnidose.transport.electrons.simulate import BATCHES
+from omnidose.transport.electrons.simulate import BATCHES, check_run
 from omnidose.transport.electrons.sources import ElectronPoint, ElectronSpectrum, compile_beam
 from omnidose.transport.electrons.tables import ELASTIC_SHARE, LOSS_SHARE, build_physics
 from omnidose.transport.threads import share_out, thread_count
@@ -152,18 +152,16 @@ def point_kernel(
     top = spectrum.max_kev
     if not 2.0 <= top <= 20_000.0:
         raise RangeError(f"a kernel of {top:g} keV electrons cannot be computed", allowed="2 keV to 20 MeV")
-    if not histories >= BATCHES:
-        raise InputError(f"{histories:g} histories are too few", allowed=f"at least {BATCHES}")
+    check_run(histories, seed)
     csda = float(csda_range_g_cm2(medium, top))
     reach = _REACH * csda if reach_g_cm2 is None else reach_g_cm2
     if shells < 10 or not reach > 0:
         raise InputError("shells of a kernel", allowed="at least 10, out to a positive radius")
     width = reach / shells
-    grid = np.geomspace(1.0, 1000.0, 200)
-    local = csda_range_g_cm2(medium, grid)
+    half_shell = energy_of_range_kev(medium, 0.5 * width)
     if absorb_kev is None:
-        absorb_kev = float(np.clip(np.interp(0.5 * width, local, grid), 1.0, 20.0))
-    knock_on = float(np.clip(np.interp(0.5 * width, local, grid), 1.0, max(KNOCK_ON_SHARE * top, 1.0)))
+        absorb_kev = min(half_shell, 20.0)
+    knock_on = min(half_shell, max(KNOCK_ON_SHARE * top, 1.0))
     physics = build_physics(
         (medium,),
         top,

@@ -17,6 +17,7 @@ from omnidose.errors import GeometryError, InputError
 from omnidose.physics.spectra import Spectrum
 from omnidose.transport.electrons._records import ElectronBeam
 from omnidose.transport.emission import EmissionSpectrum, energy_bins
+from omnidose.transport.source_tables import beam_frame
 from omnidose.volume import Grid
 
 ArrayF8 = npt.NDArray[np.float64]
@@ -214,16 +215,9 @@ def _energies(spectrum: ElectronSpectrum) -> tuple[ArrayF8, ArrayF8, ArrayF8]:
 
 
 def _plane(source: ElectronRectangle) -> ArrayF8:
-    w = np.asarray(source.normal, dtype=np.float64)
-    v = np.asarray(source.up, dtype=np.float64)
-    if np.linalg.norm(w) == 0:
-        raise InputError("the normal of a source has no length", todo="give a vector that is not (0, 0, 0)")
-    w = w / np.linalg.norm(w)
-    v = v - (v @ w) * w
-    if np.linalg.norm(v) < 1e-9:
-        raise InputError("the 'up' vector of a source is parallel to its normal", todo="give another one")
-    v = v / np.linalg.norm(v)
+    """Return the half sides in cm and the normal, as rows."""
     if min(source.half_widths_mm) < 0:
         raise InputError("half widths of a source are negative", allowed="0 or more")
     half_u, half_v = source.half_widths_mm
-    return np.stack([np.cross(v, w) * half_u / 10, v * half_v / 10, w])
+    u, v, w = beam_frame(source.normal, source.up)
+    return np.stack([u * half_u / 10, v * half_v / 10, w])
