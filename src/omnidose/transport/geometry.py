@@ -234,21 +234,31 @@ def _shapes_by_cell(
     for index in range(len(shapes) - 1, -1, -1):
         where = cells_touched(macro, *shape_bounds_mm(shapes[index]))
         k, j, i = np.nonzero(~closed[where])
-        kji = np.stack([k + where[0].start, j + where[1].start, i + where[2].start], axis=1)
-        flat = (kji[:, 0] * ny + kji[:, 1]) * nx + kji[:, 2]
+        flat = ((k + where[0].start) * ny + j + where[1].start) * nx + i + where[2].start
         cells.append(flat)
         members.append(np.full(flat.size, index, dtype=np.int32))
-        inside = np.ones(flat.size, dtype=bool)
-        for corner in np.ndindex(2, 2, 2):
-            points = macro.lower_mm + (kji[:, ::-1] + np.array(corner)) * macro.cell_mm
-            inside &= inside_shape(shapes[index], points)
-        closed.reshape(-1)[flat[inside]] = True
+        closed[where] |= _cells_inside(shapes[index], macro, where)
     all_cells = np.concatenate(cells) if cells else np.zeros(0, dtype=np.intp)
     order = np.argsort(all_cells, kind="stable")
     counts = np.bincount(all_cells, minlength=nx * ny * nz)
     first = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
     listed = np.concatenate(members)[order] if members else np.zeros(0, dtype=np.int32)
     return first, listed
+
+
+def _cells_inside(shape: Shape, macro: MacroGrid, where: tuple[slice, slice, slice]) -> npt.NDArray[np.bool_]:
+    """Return which of some cells [z, y, x] have all their corners in a shape (all are convex)."""
+    axes = [
+        macro.lower_mm[2 - a] + np.arange(where[a].start, where[a].stop + 1) * macro.cell_mm[2 - a]
+        for a in range(3)
+    ]
+    z, y, x = np.meshgrid(*axes, indexing="ij")
+    corner = inside_shape(shape, np.stack([x, y, z], axis=-1).reshape(-1, 3)).reshape(x.shape)
+    for axis in range(3):
+        low, high = [slice(None)] * 3, [slice(None)] * 3
+        low[axis], high[axis] = slice(None, -1), slice(1, None)
+        corner = corner[tuple(low)] & corner[tuple(high)]
+    return corner
 
 
 def _classify(density: ArrayF8, floor: ArrayF8, mu_cm2_g: ArrayF8) -> tuple[npt.NDArray[np.intp], int]:
