@@ -11,7 +11,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from omnidose.data import load
+from omnidose.data import _read_csv, load
 
 SOURCES = Path(__file__).parents[2] / "data-sources"
 
@@ -54,6 +54,27 @@ def test_electron_stopping_can_be_made_again() -> None:
     made, packaged = script("electrons").make(), load("electron_stopping")
     for name, array in made.items():
         np.testing.assert_allclose(array, packaged[name], rtol=1e-5, err_msg=name)
+
+
+def test_electron_atoms_can_be_made_again() -> None:
+    needs("star")
+    for name, (text, _info) in script("electron_atoms").tables().items():
+        made, packaged = _read_csv(text), load(name)
+        assert set(made) == set(packaged.columns)
+        for column, values in made.items():
+            if values.dtype.kind == "f":
+                np.testing.assert_allclose(values, packaged[column], rtol=1e-4, err_msg=f"{name}.{column}")
+            else:
+                assert values.tolist() == packaged[column].tolist()
+
+
+@pytest.mark.parametrize(("z", "kev"), [(8, 1000.0), (53, 100.0), (79, 40.0)])
+def test_mott_fits_its_partial_waves(z: int, kev: float) -> None:
+    cosine = np.cos(np.radians([30.0, 60.0, 90.0, 120.0, 150.0]))
+    table = load("electron_mott")
+    (i,) = np.nonzero(table["energy_kev"] == kev)[0]
+    fit = 1 + sum(table["coefficient"][z - 1, i, j] * (1 - cosine) ** ((j + 1) / 2) for j in range(5))
+    np.testing.assert_allclose(fit, script("mott").ratio(z, kev, cosine), atol=0.04)
 
 
 @pytest.mark.parametrize("name", ["materials", "nist_checks", "xcom_checks"])
