@@ -363,6 +363,8 @@ def step(pause, seed, method, geo, room, tracing, importance, phys, tally, reals
             )  # fmt: skip
     if voxel >= 0:
         fetch(geo.word, voxel)
+        if voxel < tally.voxels.size:
+            fetch(tally.voxels, voxel)
     reals[X] = x
     reals[Y] = y
     reals[Z] = z
