@@ -79,6 +79,8 @@ def test_auto_falls_back_to_the_cpu_and_says_so(monkeypatch: pytest.MonkeyPatch)
         gpu = simulate(scene, source, regions=regions, histories=400)
     cpu = simulate(scene, source, regions=regions, histories=400, backend="cpu")
     assert np.array_equal(gpu.batch_energy_kev, cpu.batch_energy_kev)
+    with pytest.warns(UserWarning, match="traced primaries are not made on a GPU.*CPU"):
+        simulate(scene, source, regions=regions, histories=400, estimator="traced")
     with pytest.raises(RangeError, match="GB on the GPU"):
         simulate(scene, source, regions=regions, histories=400, backend="cuda")
 
