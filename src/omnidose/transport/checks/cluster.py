@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from omnidose.errors import InputError
+from omnidose.transport.checks._rows import judged_row, not_run_row
 from omnidose.transport.checks.cube import small_cube
 from omnidose.transport.engine import Progress, simulate
 from omnidose.transport.tally import Tally
-from omnidose.validation import Context, Row, State
+from omnidose.validation import Context, Row
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -122,14 +123,12 @@ def refusal_of_a_version(client: Client) -> tuple[str, float]:
 
 
 def _row(name: str, ours: str, tolerance: str, passed: bool, note: str = "") -> Row:
-    return Row(
-        name=name,
-        ours=ours,
-        unit="",
-        reference=None,
-        source="water cube of 20 cm with its dose map",
+    return judged_row(
+        name,
+        ours,
+        passed,
         tolerance=tolerance,
-        state=State.PASSED if passed else State.FAILED,
+        source="water cube of 20 cm with its dose map",
         note=note,
     )
 
@@ -139,16 +138,7 @@ def check(context: Context) -> Iterator[Row]:
     try:
         import distributed  # noqa: F401
     except ImportError:
-        yield Row(
-            name="Dask cluster",
-            ours=None,
-            unit="",
-            reference=None,
-            source="",
-            tolerance="",
-            state=State.NOT_RUN,
-            note="needs the extra: pip install 'omnidose[cluster]'",
-        )
+        yield not_run_row("Dask cluster", "needs the extra: pip install 'omnidose[cluster]'")
         return
     histories = 4e6 if context.full else 4e5
     local = run(histories, threads=1)

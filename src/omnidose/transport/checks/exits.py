@@ -13,6 +13,7 @@ from omnidose.physics.elements import Process
 from omnidose.physics.material_library import material
 from omnidose.physics.photons import mass_attenuation_cm2_g
 from omnidose.physics.spectra import Spectrum
+from omnidose.transport.checks._rows import SIGMAS, TABLE_REL, known_row
 from omnidose.transport.engine import BATCHES, simulate
 from omnidose.transport.folding import groups
 from omnidose.transport.outputs import ImagePlane
@@ -23,11 +24,8 @@ from omnidose.validation import Row, within
 
 ArrayF8 = npt.NDArray[np.float64]
 
-SIGMAS = 4.0
 #: Groups of a run with a fixed number of histories: what its errors rest on.
 GROUPS = len(list(groups(0, BATCHES)))
-#: Tables in single precision, linear between nodes 0.25 % apart.
-TABLE_REL = 2e-4
 WATER = material("water")
 
 
@@ -142,14 +140,13 @@ def _check_phase_space(tally: Tally) -> Iterator[Row]:
         source="emitted energy",
         tolerance_rel=1e-6,
     )
-    error = math.hypot(balance.deposited_std_kev, balance.expected_std_kev)
-    yield within(
+    yield known_row(
         "expected deposits in the balance",
         balance.expected_kev,
+        math.hypot(balance.deposited_std_kev, balance.expected_std_kev),
         balance.deposited_kev,
         unit="keV/history",
         source="real deposits, same run",
-        bounds=(balance.deposited_kev - SIGMAS * error, balance.deposited_kev + SIGMAS * error),
     )
     u, v, w = image.plane.frame
     towards = space.direction @ w
@@ -200,13 +197,13 @@ def _check_classes(histories: float) -> Iterator[Row]:
         (rayleigh, part[Process.COHERENT] / scattering),
     ):
         std = math.sqrt(expected * (1 - expected) / of)
-        reach = SIGMAS * std + TABLE_REL * expected
-        yield within(
+        yield known_row(
             name,
             float(count / of),
+            std,
             expected,
             unit="1",
             source="cross sections",
-            bounds=(expected - reach, expected + reach),
+            table_rel=TABLE_REL,
             note=f"own standard error {std:.2g}; {number[3]} photons of other kinds",
         )

@@ -17,10 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from omnidose.transport import cuda, kernels
+from omnidose.transport.checks._rows import judged_row, not_run_row
 from omnidose.transport.checks.small_scenes import BATCHES, HISTORIES, small_problems
 from omnidose.transport.kernels import interactions
 from omnidose.transport.runner import LocalRunner
-from omnidose.validation import Context, Row, State, within
+from omnidose.validation import Context, Row, within
 
 ArrayF8 = npt.NDArray[np.float64]
 
@@ -103,14 +104,14 @@ def check_simulator(answer: dict[str, Any]) -> Iterator[Row]:
         gpu = Histories.of(**answer[name]["single"])
         same = gpu.equal_to(cpu)
         difference = gpu.largest_difference_rel(cpu)
-        yield Row(
-            name=f"{name}: histories equal in every region, primary part, balance and number of collisions",
-            ours=float(same),
+        yield judged_row(
+            f"{name}: histories equal in every region, primary part, balance and number of collisions",
+            float(same),
+            same == HISTORIES,
+            tolerance=f"all, each number to {TOLERANCE_REL:g}",
             unit=f"of {HISTORIES}",
             reference=float(HISTORIES),
             source=SIMULATOR,
-            tolerance=f"all, each number to {TOLERANCE_REL:g}",
-            state=State.PASSED if same == HISTORIES else State.FAILED,
             note=f"energies of regions to {difference:.1g}",
         )
         worst = max(worst, difference)
@@ -130,23 +131,22 @@ def check_simulator(answer: dict[str, Any]) -> Iterator[Row]:
         source=SIMULATOR,
         bounds=(0.0, TOLERANCE_REL),
     )
-    yield Row(
-        name="voxels of the dose maps that differ",
-        ours=float(other_voxels),
+    yield judged_row(
+        "voxels of the dose maps that differ",
+        float(other_voxels),
+        other_voxels == 0 and voxels > 0,
+        tolerance="none",
         unit=f"of {voxels}",
         reference=0.0,
         source=SIMULATOR,
-        tolerance="none",
-        state=State.PASSED if other_voxels == 0 and voxels > 0 else State.FAILED,
     )
-    yield Row(
-        name="sums of batches, in several launches, have the bits of the sums of their histories",
-        ours="equal" if exact else "different",
-        unit="",
+    yield judged_row(
+        "sums of batches, in several launches, have the bits of the sums of their histories",
+        "equal" if exact else "different",
+        exact,
+        tolerance="bits",
         reference="equal",
         source="integer sums",
-        tolerance="bits",
-        state=State.PASSED if exact else State.FAILED,
     )
 
 
@@ -164,14 +164,13 @@ def check_place(cuda_file: str) -> Row:
     """Compton scattering stands in one place, and both backends load that file."""
     places = definitions("compton")
     same = len(places) == 1 and Path(cuda_file) == Path(str(interactions.__file__))
-    return Row(
-        name="Compton scattering: functions of that name in the kernels, one file for both backends",
-        ours=", ".join(places),
-        unit="",
+    return judged_row(
+        "Compton scattering: functions of that name in the kernels, one file for both backends",
+        ", ".join(places),
+        same,
+        tolerance="one",
         reference="interactions.py",
         source="source code and loaded modules",
-        tolerance="one",
-        state=State.PASSED if same else State.FAILED,
     )
 
 
@@ -180,10 +179,7 @@ def check_ptx(compute_capability: str) -> Row:
     name = f"compiled to PTX for compute capability {compute_capability}: double precision beyond the balance"
     reason = cuda.missing_compiler()
     if reason:
-        return Row(
-            name=name, ours=None, unit="instructions", reference=0.0, source="NVVM", tolerance="none",
-            state=State.NOT_RUN, note=reason,
-        )  # fmt: skip
+        return not_run_row(name, reason)
     answer = child("ptx", compute_capability, simulator=False)
     double: dict[str, int] = answer["double"]
     stray = sum(
@@ -193,14 +189,14 @@ def check_ptx(compute_capability: str) -> Row:
     note = f"{answer['lines']} lines, {answer['calls']} calls, double precision of the balance: {balance}"
     if answer["ptxas"]:
         note += f"; assembled: {answer['ptxas']}"
-    return Row(
-        name=name,
-        ours=float(stray),
+    return judged_row(
+        name,
+        float(stray),
+        stray == 0 and answer["calls"] == 0,
+        tolerance="none",
         unit="instructions",
         reference=0.0,
         source="NVVM",
-        tolerance="none",
-        state=State.PASSED if stray == 0 and answer["calls"] == 0 else State.FAILED,
         note=note,
     )
 
@@ -208,10 +204,9 @@ def check_ptx(compute_capability: str) -> Row:
 def check(context: Context) -> Iterator[Row]:
     """One source: where Compton scattering stands, the simulator, PTX."""
     if importlib.util.find_spec("numba.cuda") is None:
-        yield Row(
-            name="the same histories in the CUDA simulator", ours=None, unit="", reference=None, source="",
-            tolerance="", state=State.NOT_RUN, note=f"this numba has no CUDA; {cuda.INSTALL}",
-        )  # fmt: skip
+        yield not_run_row(
+            "the same histories in the CUDA simulator", f"this numba has no CUDA; {cuda.INSTALL}"
+        )
         return
     answer = child("simulate", simulator=True)
     yield check_place(answer["file"])

@@ -8,10 +8,13 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from omnidose.physics.material_library import material
 from omnidose.physics.materials import Material
 from omnidose.physics.spectra import Spectrum
 from omnidose.physics.transport_tables import build_photon_table
 from omnidose.transport.births import Births, births
+from omnidose.transport.checks import _rows
+from omnidose.transport.checks._rows import SIGMAS
 from omnidose.transport.cumulatives import cumulative_table, slope_weights
 from omnidose.transport.emission import ANNIHILATION_KEV, EmissionSpectrum, Positrons
 from omnidose.transport.engine import simulate
@@ -39,10 +42,8 @@ from omnidose.volume import Grid
 ArrayF8 = npt.NDArray[np.float64]
 
 CLOSED = "closed form"
-#: A right program fails one of the rows about once in 30 000 times; seeds are fixed.
-SIGMAS = 4.0
 LINE = Spectrum.line(60.0)
-WATER = Material(name="water", weight_fractions={1: 0.111898, 8: 0.888102}, density_g_cm3=1.0)
+WATER = material("water")
 #: So thin that a photon crosses decimetres of it undisturbed.
 THIN = Material(name="thin water", weight_fractions=dict(WATER.weight_fractions), density_g_cm3=1e-4)
 DIRECTION, UP = (1.0, 2.0, 3.0), (0.0, 1.0, 0.0)
@@ -94,15 +95,8 @@ def mean_row(name: str, values: ArrayF8, expected: float, unit: str) -> Row:
 
 def known_row(name: str, ours: float, std: float, expected: float, unit: str) -> Row:
     """Compare a number of known standard error with a closed form."""
-    reach = SIGMAS * std
-    return within(
-        name,
-        ours,
-        expected,
-        unit=unit,
-        source=CLOSED,
-        bounds=(expected - reach, expected + reach),
-        note=f"standard error {std:.2g}",
+    return _rows.known_row(
+        name, ours, std, expected, unit=unit, source=CLOSED, note=f"standard error {std:.2g}"
     )
 
 
@@ -444,9 +438,8 @@ def volumes() -> Iterator[Row]:
 
 def pairs(count: int) -> Iterator[Row]:
     """Positrons between two slabs of lead: every history is looked at by itself."""
-    lead = Material(name="lead", weight_fractions={82: 1.0}, density_g_cm3=11.35)
     slabs = tuple(
-        Box(key=k, material=lead, lower_mm=(-400, -400, z), upper_mm=(400, 400, z + 100))
+        Box(key=k, material=material("lead"), lower_mm=(-400, -400, z), upper_mm=(400, 400, z + 100))
         for k, z in (("up", 50.0), ("down", -150.0))
     )
     source = IsotropicSource(centre_mm=(0, 0, 0), spectrum=Positrons(), radius_mm=2.0)
