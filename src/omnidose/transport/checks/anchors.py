@@ -83,6 +83,13 @@ def stylised_chest() -> Anchor:
     return anchor_chest(make_phantom("M", voxel_mm=3.0, arms="down"), "stylised man, chest of 1 mm")
 
 
+def chest() -> Anchor:
+    """The chest of the ICRP 110 male if the phantom is installed, else that of the stylised man."""
+    from omnidose.anatomy.icrp110 import has_reference_phantom
+
+    return icrp_chest() if has_reference_phantom("AM") else stylised_chest()
+
+
 def anchor_chest(body: BodyModel, name: str) -> Anchor:
     """Crop a body to 300 mm around the middle of its lungs, resampled to 1 mm (nearest voxel).
 
