@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from omnidose.errors import GeometryError
-from omnidose.physics.materials import Material
+from omnidose.physics.material_library import material
 from omnidose.transport.scene import VoxelGrid
 from omnidose.transport.tally import Region
 from omnidose.transport.voxels import DENSITY_STEPS, PackedVoxels, pack_voxels
 from omnidose.volume import Grid
 
-WATER = Material(name="water", weight_fractions={1: 0.111898, 8: 0.888102}, density_g_cm3=1.0)
-LEAD = Material(name="lead", weight_fractions={82: 1.0}, density_g_cm3=11.35)
+WATER = material("water")
+LEAD = material("lead")
 
 
 def voxels(shape: tuple[int, int, int] = (3, 4, 5), seed: int = 1) -> VoxelGrid:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from omnidose.physics.materials import Material
+from omnidose.physics.material_library import material
 from omnidose.physics.spectra import Spectrum
 from omnidose.transport.scene import Scene, VoxelGrid
 from omnidose.transport.sources import ParallelSource
 from omnidose.transport.tally import Region
 from omnidose.volume import Grid
 
-WATER = Material(name="water", weight_fractions={1: 0.111898, 8: 0.888102}, density_g_cm3=1.0)
+WATER = material("water")
 
 
 def small_cube() -> tuple[Scene, ParallelSource, list[Region]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from omnidose.physics.material_library import material
 from omnidose.physics.materials import Material
 from omnidose.physics.spectra import Spectrum
 from omnidose.transport import tg195
@@ -32,7 +33,8 @@ from omnidose.volume import Grid
 HISTORIES = 160
 BATCHES = 4
 
-WATER = Material(name="water", weight_fractions={1: 0.111898, 8: 0.888102}, density_g_cm3=1.0)
+WATER = material("water")
+#: Cortical bone, nearly: sodium and sulphur of the table counted as magnesium.
 BONE = Material(
     name="bone",
     weight_fractions={1: 0.034, 6: 0.155, 7: 0.042, 8: 0.435, 12: 0.006, 15: 0.103, 20: 0.225},
