@@ -141,19 +141,10 @@ def run_case1(beam: str, filter_mm: float, *, histories: float, seed: int = 1) -
     )
 
 
-def run_case2(
-    beam: str,
-    angle_deg: float,
-    *,
-    histories: float,
-    seed: int = 1,
-    volumes: bool = True,
-    progress: ProgressCallback | None = None,
-) -> Tally:
-    """Radiography (0 deg) or tomosynthesis (15 deg) of a soft-tissue block.
-
-    ``volumes``: score the nine volumes of interest too; without them the body total takes less time.
-    """
+def case2(
+    beam: str, angle_deg: float, *, volumes: bool = True
+) -> tuple[Scene, PyramidSource, dict[str, float]]:
+    """Return scene, source and wanted density of scores of case 2; see :func:`run_case2`."""
     shapes: list[Shape] = [
         Box(key="body", material=SOFT_TISSUE, lower_mm=(-195, -195, 1550), upper_mm=(195, 195, 1750))
     ]
@@ -176,14 +167,24 @@ def run_case2(
         spectrum=spectrum(beam),
     )
     dense = {f"VOI {number}": 3.0 for number in VOI_CENTRES_CM} if volumes else {}
-    return simulate(
-        Scene(shapes=tuple(shapes)),
-        source,
-        histories=histories,
-        seed=seed,
-        sampling_per_cm=dense,
-        progress=progress,
-    )
+    return Scene(shapes=tuple(shapes)), source, dense
+
+
+def run_case2(
+    beam: str,
+    angle_deg: float,
+    *,
+    histories: float,
+    seed: int = 1,
+    volumes: bool = True,
+    progress: ProgressCallback | None = None,
+) -> Tally:
+    """Radiography (0 deg) or tomosynthesis (15 deg) of a soft-tissue block.
+
+    ``volumes``: score the nine volumes of interest too; without them the body total takes less time.
+    """
+    scene, source, dense = case2(beam, angle_deg, volumes=volumes)
+    return simulate(scene, source, histories=histories, seed=seed, sampling_per_cm=dense, progress=progress)
 
 
 def case2_energies_ev(tally: Tally) -> dict[str, tuple[float, float]]:
@@ -209,8 +210,8 @@ def _fan(beam: str, collimation_mm: float) -> PyramidSource:
     )
 
 
-def run_case4_part1(beam: str, collimation_mm: float, *, histories: float, seed: int = 1) -> Tally:
-    """A static CT fan on a PMMA cylinder: four slabs of 10 mm from the middle outwards."""
+def case4_part1(beam: str, collimation_mm: float) -> tuple[Scene, PyramidSource]:
+    """Return scene and source of case 4.1; see :func:`run_case4_part1`."""
     shapes: list[Shape] = [
         Cylinder(key="cylinder", material=PMMA, centre_mm=(0, 0, 0), radius_mm=160, length_mm=3000)
     ]
@@ -220,23 +221,16 @@ def run_case4_part1(beam: str, collimation_mm: float, *, histories: float, seed:
                 key=f"VOI {k + 1}", material=PMMA, centre_mm=(0, 0, 10.0 * k), radius_mm=160, length_mm=10
             )
         )
-    return simulate(Scene(shapes=tuple(shapes)), _fan(beam, collimation_mm), histories=histories, seed=seed)
+    return Scene(shapes=tuple(shapes)), _fan(beam, collimation_mm)
 
 
-def run_case4_part2(
-    beam: str,
-    collimation_mm: float,
-    *,
-    histories: float,
-    seed: int = 1,
-    progress: ProgressCallback | None = None,
-) -> Tally:
-    """The fan of part 1 with scoring rods: the centre and, by symmetry, all 36 outer positions at once.
+def run_case4_part1(beam: str, collimation_mm: float, *, histories: float, seed: int = 1) -> Tally:
+    """A static CT fan on a PMMA cylinder: four slabs of 10 mm from the middle outwards."""
+    return simulate(*case4_part1(beam, collimation_mm), histories=histories, seed=seed)
 
-    In the report the source turns by ``angle`` around the cylinder and the outer rod stays at
-    (-150, 0); here the source stays and the rod turns by ``-angle``. Tentative collisions are dense
-    only in the rods that few photons reach.
-    """
+
+def case4_part2(beam: str, collimation_mm: float) -> tuple[Scene, PyramidSource, dict[str, float]]:
+    """Return scene, source and wanted density of scores of case 4.2; see :func:`run_case4_part2`."""
     shapes: list[Shape] = [
         Cylinder(key="cylinder", material=PMMA, centre_mm=(0, 0, 0), radius_mm=160, length_mm=3000),
         Cylinder(key="Center", material=PMMA, centre_mm=(0, 0, 0), radius_mm=5, length_mm=100),
@@ -254,14 +248,25 @@ def run_case4_part2(
         )
     dense = {"Center": 5.0} | {f"{angle}": 5.0 for angle in ANGLES_DEG if 90 <= angle <= 270}
     dense["180"] = 15.0  # the fewest photons, and no mirror image
-    return simulate(
-        Scene(shapes=tuple(shapes)),
-        _fan(beam, collimation_mm),
-        histories=histories,
-        seed=seed,
-        sampling_per_cm=dense,
-        progress=progress,
-    )
+    return Scene(shapes=tuple(shapes)), _fan(beam, collimation_mm), dense
+
+
+def run_case4_part2(
+    beam: str,
+    collimation_mm: float,
+    *,
+    histories: float,
+    seed: int = 1,
+    progress: ProgressCallback | None = None,
+) -> Tally:
+    """The fan of part 1 with scoring rods: the centre and, by symmetry, all 36 outer positions at once.
+
+    In the report the source turns by ``angle`` around the cylinder and the outer rod stays at
+    (-150, 0); here the source stays and the rod turns by ``-angle``. Tentative collisions are dense
+    only in the rods that few photons reach.
+    """
+    scene, source, dense = case4_part2(beam, collimation_mm)
+    return simulate(scene, source, histories=histories, seed=seed, sampling_per_cm=dense, progress=progress)
 
 
 def case4_periphery_ev(tally: Tally) -> dict[str, tuple[float, float]]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from omnidose.anatomy.icrp110 import has_reference_phantom
 from omnidose.physics.spectra import Spectrum
 from omnidose.transport import iodine_sphere, tg195
-from omnidose.transport.checks.anchors import Anchor, chest_ct, icrp_chest, plain_box, stylised_chest
+from omnidose.transport.checks.anchors import Anchor, chest_ct, icrp_chest, stylised_chest
 from omnidose.transport.checks.oracle import random_scene
 from omnidose.transport.checks.small_scenes import BONE
 from omnidose.transport.engine import simulate
@@ -26,6 +26,7 @@ from omnidose.volume import Grid
 #: Regions whose stated error is larger are left out: too few events for a normal distribution.
 WORST_ERROR = 0.05
 SIGMA_LIMIT = 4.0
+ROD = "rod beside a beam, 80 keV"
 IN_SCENE = "two estimators of one quantity"
 
 
@@ -64,18 +65,43 @@ def _voxel_slices(name: str, densities: list[float], energy_kev: float) -> Ancho
     )
 
 
+def _rod() -> Anchor:
+    """A rod of tissue, 10 x 10 x 40 cm, with one end in a beam from the side: most of it is far away."""
+    shape = (40, 10, 10)
+    grid = Grid.centred(shape, (10.0, 10.0, 10.0))
+    source = ParallelSource(
+        centre_mm=(0, -100, -150), direction=(0, 1, 0), up=(0, 0, 1), half_widths_mm=(50, 50),
+        spectrum=Spectrum.line(80.0),
+    )  # fmt: skip
+    flat = np.arange(4000).reshape(8, 500)
+    return Anchor(
+        name=ROD,
+        scene=Scene(
+            voxels=VoxelGrid(
+                grid=grid, materials=(tg195.SOFT_TISSUE,), material_index=np.zeros(shape, np.uint8),
+                density_g_cm3=np.full(shape, 1.03, np.float32),
+            )
+        ),
+        source=source,
+        regions=tuple(Region(key=f"part {k}", voxels=flat[k]) for k in range(8)),
+    )  # fmt: skip
+
+
 def scenes(context: Context) -> Iterator[tuple[Anchor, float]]:
     """Yield every scene and the number of histories."""
     scale = 10.0 if context.full else 1.0
-    yield plain_box(), 2e5 * scale
+    body, beam, _dense = tg195.case2("120 kVp", 15.0)
+    yield Anchor(name="TG-195 case 2, 15 degrees", scene=body, source=beam), 2e5 * scale
+    slabs, fan = tg195.case4_part1("120 kVp", 10)
+    yield Anchor(name="TG-195 case 4.1", scene=slabs, source=fan), 1e5 * scale
+    if context.full:
+        rods, fan, _dense = tg195.case4_part2("120 kVp", 80)
+        yield Anchor(name="TG-195 case 4.2", scene=rods, source=fan), 1e6
     yield _thyroid(), 2e5 * scale
     yield _voxel_slices("breast skin, 25 keV", [1.09] + [0.93] * 20 + [1.09], 25.0), 1e5 * scale
-    yield (
-        _voxel_slices(
-            "lung, bone and their edges, 60 keV", [1.05, 0.26, 0.26, 1.92, 1.92, 0.26, 0.26, 1.05], 60.0
-        ),
-        (1e5 * scale),
-    )
+    edges = [1.05, 0.26, 0.26, 1.92, 1.92, 0.26, 0.26, 1.05]
+    yield _voxel_slices("lung, bone and their edges, 60 keV", edges, 60.0), 1e5 * scale
+    yield _rod(), 4e5 * scale
     for number in range(10 if context.full else 3):
         scene = random_scene(number)
         name = f"random scene {number}"
@@ -110,8 +136,10 @@ def check(context: Context) -> Iterator[Row]:
         run = partial(_run, anchor, histories)
         plain = run(1)
         others = {"analog": run(2, estimator="analog"), "traced": run(3, estimator="traced")}
-        if anchor.name == "lung, bone and their edges, 60 keV" or "CT" in anchor.name:
+        if anchor.name == ROD:
             others["importance"] = run(4, importance_keys=[anchor.regions[-1].key])
+        elif "CT" in anchor.name:
+            others["importance"] = run(4, importance_keys=["left-ovary"])
         for name, other in others.items():
             z, judged = deviations(plain, other)
             pooled += (z[judged] ** 2).tolist()
