@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
-from omnidose.errors import InputError, RangeError
+from omnidose.errors import InputError
 from omnidose.transport.folding import FoldingRunner
 from omnidose.transport.kerma import kerma_warnings
 from omnidose.transport.outputs import Asked, EnergyBins, ImagePlane
@@ -172,6 +172,12 @@ def simulate(
             "an image or a phase space counts photons, importance gives them weights",
             todo="leave importance_keys out",
         )
+    if backend == "cuda" and (importance_keys or scene.room is not None or estimator == "traced"):
+        raise InputError(  # CudaRunner refuses them too, but after time is spent
+            "rooms, importance and traced primaries are not made on a GPU",
+            where="backend",
+            todo="use backend='cpu', or leave them out",
+        )
     check_seed(seed)
     check_sampling(sampling_per_cm or {})
     check_scene(scene)
@@ -223,7 +229,7 @@ def _runner(problem: Problem, backend: Backend, threads: int | None, cluster: Cl
         if available():
             try:
                 return CudaRunner(problem)
-            except (InputError, RangeError) as error:  # not made on a GPU, or too large for this one
+            except InputError as error:  # not made on a GPU, or too large for this one
                 warnings.warn(f"{error.what}: running on the CPU instead", stacklevel=3)
     return LocalRunner(problem, threads)
 
