@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from omnidose.errors import InputError, RangeError
+from omnidose.physics.material_library import material as library_material
 from omnidose.physics.materials import Material
 from omnidose.physics.spectra import Spectrum
+from omnidose.transport.checks.small_scenes import IODINE_WATER, WATER
 from omnidose.transport.engine import Progress, simulate
 from omnidose.transport.kernels.random import philox
 from omnidose.transport.scene import VACUUM, Box, Cylinder, Scene, VoxelGrid
@@ -17,11 +19,7 @@ from omnidose.transport.sources import IsotropicSource, ParallelSource, PyramidS
 from omnidose.transport.tally import Region
 from omnidose.volume import Grid
 
-WATER = Material(name="water", weight_fractions={1: 0.111898, 8: 0.888102}, density_g_cm3=1.0)
-IODINE_WATER = Material(
-    name="water with iodine", weight_fractions={1: 0.11, 8: 0.87, 53: 0.02}, density_g_cm3=1.0
-)
-LEAD = Material(name="lead", weight_fractions={82: 1.0}, density_g_cm3=11.35)
+LEAD = library_material("lead")
 
 
 def beam(energy_kev: float = 60.0, half_mm: float = 10.0) -> ParallelSource:

@@ -28,6 +28,7 @@ from omnidose.transport._plain_kernels import (
     look_around,
     rayleigh_cosine,
 )
+from omnidose.transport.checks.sources import rectangle_shares
 from omnidose.transport.plain_engine import run_plain
 from omnidose.transport.scene import VACUUM, Box, Capsule, Cylinder, Scene, Sphere, VoxelGrid
 from omnidose.transport.shapes import inside_shape
@@ -106,11 +107,8 @@ def test_pyramid_is_uniform_in_solid_angle() -> None:
     assert t.min() >= -0.2
     assert t.max() <= 2.0
     # a quarter of the pyramid holds its share of the solid angle
-    solid = lambda a, b, c, d: sum(  # noqa: E731
-        sign * math.atan(x * y / math.sqrt(1 + x * x + y * y))
-        for sign, x, y in ((1, b, d), (-1, a, d), (-1, b, c), (1, a, c))
-    )
-    share = solid(-0.5, 0.25, -0.2, 0.9) / solid(-0.5, 1.0, -0.2, 2.0)
+    solid = rectangle_shares(np.array([-0.5, 0.25, 1.0]), np.array([-0.2, 0.9, 2.0]))
+    share = solid[0, 0] / solid.sum()
     found = np.mean((s < 0.25) & (t < 0.9))
     assert abs(found - share) < 4 * math.sqrt(share * (1 - share) / N)
 
