@@ -25,7 +25,7 @@ i64 = np.int64
 _SCALE = np.float32(COUNTS_PER_KEV)
 _HALF = np.float32(0.5)
 #: Registers of a thread. Unbound the history takes 120 to 128, which leaves four blocks of 128 threads on a
-#: multiprocessor; with this bound it is six, for 100 to 220 bytes of spilled registers. Not tuned yet.
+#: multiprocessor; with this bound it is six, for 116 to 256 bytes of spilled registers. Not tuned yet.
 MAX_REGISTERS = 80
 
 
