@@ -34,8 +34,8 @@ SUITE = Suite(
         Claim(
             name="peer-chest",
             text=(
-                "Chest of about 500x300x300 voxels of 1 mm, 120 kVp rotating fan: raw rate at least 8 times "
-                "XRayMClib's, efficiency 1/(sigma^2 T) for organs at least 15 times"
+                "Chest of the ICRP 110 male, 500x300x300 voxels of 1 mm, 120 kVp rotating fan: raw rate at "
+                "least 8 times XRayMClib's, efficiency 1/(sigma^2 T) for organs at least 15 times"
             ),
             check=speed.check_chest,
             only_full=True,
@@ -44,8 +44,8 @@ SUITE = Suite(
         Claim(
             name="chest-ct-time",
             text=(
-                "Chest CT of 256x256x150 voxels, 120 kVp helical: organs of at least 50 g in the scan to 1 % "
-                "in 15 s, thyroid, adrenals, lenses and ovaries to 5 % in 60 s, two cores"
+                "Chest CT of 256x256x150 voxels, 120 kVp helical: organs of at least 50 g wholly inside the "
+                "scan to 1 % in 15 s, thyroid, adrenals, lenses and ovaries to 5 % in 60 s, warm, two cores"
             ),
             check=speed.check_chest_ct,
             only_full=True,
@@ -67,7 +67,10 @@ SUITE = Suite(
         ),
         Claim(
             name="estimators",
-            text="Expected-value, ray-traced-primary and analog results agree on every validation scene",
+            text=(
+                "Expected-value, ray-traced-primary and analog results agree: TG-195 case 2, iodine thyroid, "
+                "breast skin, lung-bone edges, random scenes, two chests"
+            ),
             check=estimators.check,
         ),
         Claim(
@@ -100,7 +103,7 @@ SUITE = Suite(
         ),
         Claim(
             name="cluster",
-            text="Dask: bit-identical for 1, 2 or 20 workers; a lost worker costs its batch and no more",
+            text="Dask: bit-identical for 1, 2 or 20 workers; a lost worker costs its batches and no more",
             check=cluster.check,
         ),
         Claim(
