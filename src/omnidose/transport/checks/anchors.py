@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from omnidose.transport import tg195
-from omnidose.transport.scene import AIR, Box, Scene, VoxelGrid
-from omnidose.transport.sources import PyramidSource, RotatingSource, Source
+from omnidose.transport.scene import AIR, Scene, VoxelGrid
+from omnidose.transport.sources import RotatingSource, Source
 from omnidose.transport.tally import Region
 from omnidose.volume import Grid
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from omnidose.anatomy.body import BodyModel
 
 BEAM = "120 kVp"
-SLOPE = 195 / 1800
-LOWER_MM, UPPER_MM = (-195.0, -195.0, 1550.0), (195.0, 195.0, 1750.0)
 FOCUS_MM, FAN_RADIUS_MM, COLLIMATION_MM = 600.0, 250.0, 40.0
 #: The chest CT: voxels, and how far the scan reaches beyond the lungs.
 CT_SHAPE_ZYX = (150, 256, 256)
@@ -52,15 +50,8 @@ class Anchor:
 
 def plain_box() -> Anchor:
     """The block of TG-195 case 2, radiography."""
-    block = Box(key="body", material=tg195.SOFT_TISSUE, lower_mm=LOWER_MM, upper_mm=UPPER_MM)
-    source = PyramidSource(
-        position_mm=(0, 0, 0),
-        direction=(0, 0, 1),
-        up=(0, 1, 0),
-        half_tangents=(-SLOPE, SLOPE, -SLOPE, SLOPE),
-        spectrum=tg195.spectrum(BEAM),
-    )
-    return Anchor(name=f"TG-195 case 2, {BEAM}", scene=Scene(shapes=(block,)), source=source)
+    scene, source, _dense = tg195.case2(BEAM, 0.0, volumes=False)
+    return Anchor(name=f"TG-195 case 2, {BEAM}", scene=scene, source=source)
 
 
 def icrp_chest() -> Anchor:
