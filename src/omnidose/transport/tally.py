@@ -69,7 +69,66 @@ class Region:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
+class RegionTally:
+    """Energies in regions per emitted particle, batch by batch: what errors and covariances come from.
+
+    Attributes
+    ----------
+    keys, mass_g
+        Names and masses of the regions, length n.
+    batch_energy_kev
+        [n_batches, n] mean energy per history in each batch.
+    """
+
+    keys: tuple[str, ...]
+    mass_g: ArrayF8
+    histories: int
+    batch_energy_kev: ArrayF8
+    seed: int
+
+    @property
+    def energy_kev(self) -> ArrayF8:
+        """[n] mean energy per emitted particle."""
+        return np.asarray(self.batch_energy_kev.mean(axis=0))
+
+    @property
+    def covariance_kev2(self) -> ArrayF8:
+        """[n, n] covariance of the means, from the spread of the batches."""
+        n_batches = self.batch_energy_kev.shape[0]
+        return np.asarray(np.atleast_2d(np.cov(self.batch_energy_kev, rowvar=False)) / n_batches)
+
+    @property
+    def std_kev(self) -> ArrayF8:
+        """[n] standard error of the mean energy."""
+        return np.asarray(self.batch_energy_kev.std(axis=0, ddof=1) / np.sqrt(self.batch_energy_kev.shape[0]))
+
+    @property
+    def std_rel(self) -> ArrayF8:
+        """[n] relative standard error; inf where nothing was scored."""
+        mean = self.energy_kev
+        return np.where(mean > 0, self.std_kev / np.where(mean > 0, mean, 1.0), np.inf)
+
+    @property
+    def dose_kev_g(self) -> ArrayF8:
+        """[n] mean energy per gram and emitted particle; multiply by 1.602176634e-10 for mGy."""
+        return np.asarray(self.energy_kev / self.mass_g)
+
+    def index(self, key: str) -> int:
+        """Return the position of a region.
+
+        Raises
+        ------
+        InputError
+            If there is no such region.
+        """
+        try:
+            return self.keys.index(key)
+        except ValueError:
+            raise InputError(f"the tally has no region '{key}'", allowed=", ".join(self.keys)) from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally(RegionTally):
     """Energies per emitted photon, with the batches that make honest errors possible.
 
     Attributes
@@ -98,14 +157,9 @@ class Tally:
         Where the result, kerma, is not the absorbed dose (:func:`omnidose.transport.kerma.kerma_warnings`).
     """
 
-    keys: tuple[str, ...]
-    mass_g: ArrayF8
-    histories: int
-    batch_energy_kev: ArrayF8
     batch_primary_kev: ArrayF8
     batch_analog_kev: ArrayF8
     voxel_dose_kev_g: npt.NDArray[np.float32] | None
-    seed: int
     counters: dict[str, float] = field(default_factory=dict)
     stopped: str = "histories"
     message: str = ""
@@ -121,50 +175,10 @@ class Tally:
         return Balance.from_batches(self.batch_analog_kev)
 
     @property
-    def energy_kev(self) -> ArrayF8:
-        """[n] mean energy per emitted photon."""
-        return np.asarray(self.batch_energy_kev.mean(axis=0))
-
-    @property
-    def covariance_kev2(self) -> ArrayF8:
-        """[n, n] covariance of the means, from the spread of the batches."""
-        n_batches = self.batch_energy_kev.shape[0]
-        return np.asarray(np.atleast_2d(np.cov(self.batch_energy_kev, rowvar=False)) / n_batches)
-
-    @property
-    def std_kev(self) -> ArrayF8:
-        """[n] standard error of the mean energy."""
-        return np.asarray(self.batch_energy_kev.std(axis=0, ddof=1) / np.sqrt(self.batch_energy_kev.shape[0]))
-
-    @property
-    def std_rel(self) -> ArrayF8:
-        """[n] relative standard error; inf where nothing was scored."""
-        mean = self.energy_kev
-        return np.where(mean > 0, self.std_kev / np.where(mean > 0, mean, 1.0), np.inf)
-
-    @property
     def primary_fraction(self) -> ArrayF8:
         """[n] share of the energy from unscattered photons (NaN where nothing was scored)."""
         mean = self.energy_kev
         return np.where(mean > 0, self.batch_primary_kev.mean(axis=0) / np.where(mean > 0, mean, 1.0), np.nan)
-
-    @property
-    def dose_kev_g(self) -> ArrayF8:
-        """[n] mean energy per gram and emitted photon; multiply by 1.602176634e-10 for mGy."""
-        return np.asarray(self.energy_kev / self.mass_g)
-
-    def index(self, key: str) -> int:
-        """Return the position of a region.
-
-        Raises
-        ------
-        InputError
-            If there is no such region.
-        """
-        try:
-            return self.keys.index(key)
-        except ValueError:
-            raise InputError(f"the tally has no region '{key}'", allowed=", ".join(self.keys)) from None
 
 
 #: 1 keV/g in mGy (exact, SI 2019).

@@ -179,7 +179,7 @@ def check(context: Context) -> Iterator[Row]:
                 str(again),
                 "at most those that the killed worker had begun, which are some",
                 0 <= again <= given and given > 0,
-                f"it had begun {given} of {local.batch_energy_kev.shape[0]}; its part of the map is lost too",
+                f"it had begun {given} of {local.batch_energy_kev.shape[0]}; its part of the map was lost",
             )
     with workers(2, processes=True) as client:
         tally, again, given = run_with_a_kill(client, histories, voxel_map=False)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from omnidose.anatomy.icrp110 import has_reference_phantom
 from omnidose.physics.spectra import Spectrum
 from omnidose.transport import iodine_sphere, tg195
-from omnidose.transport.checks.anchors import Anchor, chest_ct, icrp_chest, stylised_chest
+from omnidose.transport.checks.anchors import Anchor, chest, chest_ct
 from omnidose.transport.checks.oracle import random_scene
 from omnidose.transport.checks.small_scenes import BONE
 from omnidose.transport.engine import simulate
@@ -107,9 +107,8 @@ def scenes(context: Context) -> Iterator[tuple[Anchor, float]]:
         name = f"random scene {number}"
         yield Anchor(name=name, scene=scene.scene, source=scene.source, regions=scene.regions), 5e4 * scale
     if context.full:
-        installed = has_reference_phantom("AM") and has_reference_phantom("AF")
-        yield (icrp_chest() if installed else stylised_chest()), 4e5
-        if installed:
+        yield chest(), 4e5
+        if has_reference_phantom("AF"):
             yield chest_ct(), 1e6
 
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from omnidose.errors import InputError
 from omnidose.physics.spectra import Spectrum
+from omnidose.transport.tally import RegionTally
 
 ArrayF8 = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ElectronTally:
+class ElectronTally(RegionTally):
     """Energies per emitted electron, with the batches that make honest errors possible.
 
     Attributes
@@ -45,10 +45,6 @@ class ElectronTally:
         positrons the map of the annihilation, the activity of a source of two 511 keV photons each.
     """
 
-    keys: tuple[str, ...]
-    mass_g: ArrayF8
-    histories: int
-    batch_energy_kev: ArrayF8
     batch_balance_kev: ArrayF8
     voxel_dose_kev_g: npt.NDArray[np.float32] | None
     voxel_std_kev_g: npt.NDArray[np.float32] | None
@@ -57,35 +53,7 @@ class ElectronTally:
     photon_count: int
     photon_cut_kev: float
     stops: npt.NDArray[np.float32] | None
-    seed: int
     counters: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def energy_kev(self) -> ArrayF8:
-        """[n] mean energy per emitted electron."""
-        return np.asarray(self.batch_energy_kev.mean(axis=0))
-
-    @property
-    def covariance_kev2(self) -> ArrayF8:
-        """[n, n] covariance of the means, from the spread of the batches."""
-        n_batches = self.batch_energy_kev.shape[0]
-        return np.asarray(np.atleast_2d(np.cov(self.batch_energy_kev, rowvar=False)) / n_batches)
-
-    @property
-    def std_kev(self) -> ArrayF8:
-        """[n] standard error of the mean energy."""
-        return np.asarray(self.batch_energy_kev.std(axis=0, ddof=1) / np.sqrt(self.batch_energy_kev.shape[0]))
-
-    @property
-    def std_rel(self) -> ArrayF8:
-        """[n] relative standard error; inf where nothing was scored."""
-        mean = self.energy_kev
-        return np.where(mean > 0, self.std_kev / np.where(mean > 0, mean, 1.0), np.inf)
-
-    @property
-    def dose_kev_g(self) -> ArrayF8:
-        """[n] mean energy per gram and emitted electron; multiply by 1.602176634e-10 for mGy."""
-        return np.asarray(self.energy_kev / self.mass_g)
 
     @property
     def photons_per_electron(self) -> float:
@@ -117,16 +85,3 @@ class ElectronTally:
         """What the balance misses, over what was emitted."""
         emitted, *parts = self.batch_balance_kev.sum(axis=0)
         return float(abs(emitted - sum(parts)) / emitted)
-
-    def index(self, key: str) -> int:
-        """Return the position of a region.
-
-        Raises
-        ------
-        InputError
-            If there is no such region.
-        """
-        try:
-            return self.keys.index(key)
-        except ValueError:
-            raise InputError(f"the tally has no region '{key}'", allowed=", ".join(self.keys)) from None
