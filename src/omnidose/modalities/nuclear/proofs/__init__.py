@@ -1,0 +1,1 @@
+"""What is behind ``omnidose validate nuclear``: one module for each subject."""
