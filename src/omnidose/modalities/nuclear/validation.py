@@ -58,7 +58,7 @@ SUITE = Suite(
         ),
         Claim(name="uncertainty", text="EANM 2018 chain: analytic as Monte Carlo to 5 %"),
         Claim(
-            name="pet", text="A real whole-body FDG PET to organ doses, its oddities resolved or asked for"
+            name="pet", text="A real whole-body FDG PET to organ doses, oddities resolved or asked for"
         ),
         Claim(name="bad-input", text="Bad input of nuclear medicine: one clear error each"),
     ),
