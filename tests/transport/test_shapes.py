@@ -10,17 +10,23 @@ import numpy as np
 import pytest
 
 from omnidose.errors import GeometryError
+from omnidose.physics.material_library import material
+from omnidose.physics.photons import mass_energy_transfer_cm2_g
+from omnidose.physics.spectra import Spectrum
 from omnidose.transport.checks import sources as checks
+from omnidose.transport.engine import simulate
 from omnidose.transport.kernels.geometry import in_shape
 from omnidose.transport.problem import compile_problem
 from omnidose.transport.scene import Box, Capsule, Cylinder, Scene, Shape, Sphere
 from omnidose.transport.shapes import (
     contains,
     inside_shape,
+    mean_chord_cm,
     shape_bounds_mm,
     shape_volume_cm3,
     visible_volumes_cm3,
 )
+from omnidose.transport.sources import ParallelSource
 from omnidose.validation import State
 
 WATER = checks.WATER
@@ -33,6 +39,40 @@ SHAPES: tuple[Shape, ...] = (
     ),
     Capsule(key="capsule", material=WATER, start_mm=(-4, -5, -6), end_mm=(5, 6, 1), radius_mm=3),
 )
+
+
+def test_the_mean_chord_is_that_of_isotropic_rays() -> None:
+    """Parallel rays from all sides: mean path of those that hit is 4 V / S."""
+    rng = np.random.default_rng(5)
+    n = 1500
+    for shape in SHAPES:
+        lower, upper = shape_bounds_mm(shape)
+        middle, reach = 0.5 * (lower + upper), 0.5 * float(np.linalg.norm(upper - lower))
+        direction = rng.normal(size=(n, 3))
+        direction /= np.linalg.norm(direction, axis=1)[:, None]
+        offset = np.cross(direction, rng.normal(size=(n, 3)))
+        offset *= (reach * np.sqrt(rng.uniform(size=n)) / np.linalg.norm(offset, axis=1))[:, None]
+        step = np.linspace(-reach, reach, 201)
+        points = middle + offset[:, None, :] + direction[:, None, :] * step[None, :, None]
+        path_mm = inside_shape(shape, points.reshape(-1, 3)).reshape(n, -1).sum(axis=1) * (step[1] - step[0])
+        assert path_mm[path_mm > 0].mean() / 10 == pytest.approx(mean_chord_cm(shape), rel=0.1), shape.key
+
+
+def test_a_gas_is_seen_by_every_tenth_ray() -> None:
+    """An air cavity alone would score once in ten thousand crossings, and its error would be luck."""
+    cavity = Sphere(key="cavity", material=material("air"), centre_mm=(0, 0, 0), radius_mm=10)
+    beam = ParallelSource(
+        centre_mm=(0, 0, -50),
+        direction=(0, 0, 1),
+        up=(0, 1, 0),
+        half_widths_mm=(10, 10),
+        spectrum=Spectrum.line(60.0),
+    )
+    tally = simulate(Scene(shapes=(cavity,)), beam, histories=20_000, backend="cpu", threads=1)
+    exact = 4 / 3 * math.pi / 4 * material("air").density_g_cm3 * 60.0  # path, g/cm2 x keV
+    exact *= float(mass_energy_transfer_cm2_g(material("air"), 60.0))
+    assert tally.std_rel[0] < 0.05
+    assert tally.energy_kev[0] == pytest.approx(exact, rel=4 * tally.std_rel[0] + 0.01)
 
 
 def test_thin_shapes_take_what_their_volume_says() -> None:

@@ -21,7 +21,7 @@ MEC2_KEV = 510.99895
 #: Fine energy steps (at most 0.25 %) for each step of the angle tables.
 STRIDE = 16
 #: Quantiles per energy, equidistant in the square root of the probability: the first has 1/N^2 of it.
-N_QUANTILES = 128
+N_QUANTILES = 256
 #: Points of sin(theta/2) at which the Compton density is integrated.
 N_COMPTON = 1024
 

@@ -119,7 +119,8 @@ def simulate(
         How many of the photons that leave are listed, the first by history.
     sampling_per_cm
         Region or shape key -> least number of tentative collisions per cm in and next to it: more
-        scores, at some cost, in small or thin regions. Unbiased.
+        scores, at some cost, in small or thin regions, and in voxels of gas. Unbiased. Shapes that are not
+        named have a tenth for every mean chord (at most 1 per cm).
     cutoff_kev
         Photons below are absorbed where they are.
     estimator

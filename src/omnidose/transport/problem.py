@@ -16,7 +16,13 @@ from omnidose.transport.outputs import Asked, region_volumes_cm3
 from omnidose.transport.physics_tables import compile_physics
 from omnidose.transport.room import all_voxels, nested_cells, regions_in_row, voxel_grids
 from omnidose.transport.scene import Scene
-from omnidose.transport.shapes import shape_bounds_mm, shape_kind, shape_sizes_cm, visible_volumes_cm3
+from omnidose.transport.shapes import (
+    mean_chord_cm,
+    shape_bounds_mm,
+    shape_kind,
+    shape_sizes_cm,
+    visible_volumes_cm3,
+)
 from omnidose.transport.source_tables import compile_source, source_bounds_mm, source_spectra
 from omnidose.transport.sources import Source
 from omnidose.transport.tally import Region
@@ -26,6 +32,9 @@ ArrayF8 = npt.NDArray[np.float64]
 
 CUTOFF_KEV = 1.0
 MAX_KEV = 20_000.0
+#: Tentative collisions at least for each mean chord of a shape, and at most per cm: for gases and foils.
+SEEN_SHARE = 0.1
+MOST_SAMPLING_PER_CM = 1.0
 #: How deposits are scored; see ``simulate``.
 ESTIMATORS = ("expected", "analog", "traced")
 TRACED = ESTIMATORS.index("traced")
@@ -171,8 +180,10 @@ def _floors(
         raise InputError(f"no region or shape called {sorted(unknown)}", where="sampling_per_cm")
     floors = []
     for shape in scene.shapes:
-        if shape.key in sampling_per_cm:
-            floors.append((*shape_bounds_mm(shape), sampling_per_cm[shape.key]))
+        # a gas would score once in thousands of crossings: few large deposits, whose error batches miss
+        seen = min(SEEN_SHARE / mean_chord_cm(shape), MOST_SAMPLING_PER_CM)
+        density = seen if shape.material.density_g_cm3 > 0 else 0.0
+        floors.append((*shape_bounds_mm(shape), sampling_per_cm.get(shape.key, density)))
     for region in regions:
         voxels = scene.room if region.grid == "room" else scene.voxels
         if region.key in sampling_per_cm and region.voxels.size and voxels is not None:

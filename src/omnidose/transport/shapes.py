@@ -59,6 +59,19 @@ def shape_volume_cm3(shape: Shape) -> float:
     return float(barrel + (ball if isinstance(shape, Capsule) else 0)) / 1000
 
 
+def mean_chord_cm(shape: Shape) -> float:
+    """Return the mean length of isotropic rays in a shape: 4 V / S (A. Cauchy, 1850)."""
+    if isinstance(shape, Box):
+        x, y, z = np.subtract(shape.upper_mm, shape.lower_mm) / 10
+        surface = 2 * (x * y + y * z + z * x)
+    else:
+        r = shape.radius_mm / 10
+        ends = 2 * np.pi * r**2 if isinstance(shape, Cylinder) else 4 * np.pi * r**2
+        barrel = 0.0 if isinstance(shape, Sphere) else 2 * np.pi * r * shape.length_mm / 10
+        surface = ends + barrel
+    return float(4 * shape_volume_cm3(shape) / surface)
+
+
 def visible_volumes_cm3(shapes: Sequence[Shape]) -> list[float]:
     """Return each shape's volume less what later shapes take from it.
 
