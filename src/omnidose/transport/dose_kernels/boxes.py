@@ -1,0 +1,140 @@
+"""From shells around a point to voxels: the mean over a source voxel and over a target voxel.
+
+The vector between a uniform point of a box and a uniform point of another, n voxels away, has the density
+of two boxes convolved: a triangle along each axis. The energy that a shell of radius r gives to a voxel is
+therefore the mean over the sphere of the product of three triangles at its points - each point is shared out
+to the eight voxels around it, as a cloud is to the cells of a mesh. The triangles of all voxels add up to 1
+everywhere: energy is kept exactly, and the 1/r^2 of the point kernel never appears.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import numpy.typing as npt
+
+from omnidose.transport.dose_kernels.radial import Shells
+
+ArrayF8 = npt.NDArray[np.float64]
+Octant = tuple[int, int, int]
+
+#: Directions per face of the octant and axis: at least, per radius in voxels, at most.
+_LEAST, _PER_VOXEL, _MOST = 8, 6.0, 72
+#: Voxels up to here are made from shells, further ones from the dose at points.
+NEAR_VOXELS = 8
+#: Weights at -1, 0, 1 voxel that have the second moment of a triangle of half width 1 (1/6).
+_STENCIL = (1 / 12, 5 / 6, 1 / 12)
+
+
+def octant_directions(count: int) -> tuple[ArrayF8, ArrayF8]:
+    """Return unit vectors of the octant x, y, z > 0 [n, 3] and weights (sum 1), alike under permutations.
+
+    Gauss's points on the three faces of the unit cube that look that way.
+    """
+    node, weight = np.polynomial.legendre.leggauss(count)
+    u, v = np.meshgrid(0.5 * (node + 1), 0.5 * (node + 1), indexing="ij")
+    w = np.outer(weight, weight) / 4 * (1 + u**2 + v**2) ** -1.5
+    one = np.stack([np.ones_like(u), u, v], axis=-1).reshape(-1, 3)
+    one /= np.linalg.norm(one, axis=1)[:, None]
+    points = np.concatenate([one, np.roll(one, 1, axis=1), np.roll(one, 2, axis=1)])
+    weights = np.tile(w.ravel(), 3)
+    return points, weights / weights.sum()
+
+
+def near_voxels_kev(shells: Shells, voxel_g_cm2: tuple[float, float, float], last: Octant) -> ArrayF8:
+    """Energy per decay in voxels around the source voxel, from shells.
+
+    Parameters
+    ----------
+    voxel_g_cm2
+        Sides of the voxel (x, y, z) times density, on the scale of the shells.
+    last
+        Largest offset along z, y, x.
+
+    Returns
+    -------
+    array
+        [nz + 1, ny + 1, nx + 1] offsets from 0: one octant, all voxels of it alike for the others.
+    """
+    side = np.asarray(voxel_g_cm2)
+    shape = tuple(n + 2 for n in last)  # the last layer takes what reaches beyond
+    total = np.zeros(int(np.prod(shape)))
+    farthest = float(np.linalg.norm((np.asarray(last[::-1]) + 1) * side))
+    radius, energy = _nodes(shells, farthest)
+    wanted = np.clip(np.ceil(_LEAST + _PER_VOXEL * radius / side.min()), _LEAST, _MOST).astype(int)
+    wanted += wanted % 2
+    for count in np.unique(wanted):
+        points, weights = octant_directions(int(count))
+        chosen = wanted == count
+        for r, kev in zip(np.array_split(radius[chosen], 8), np.array_split(energy[chosen], 8), strict=True):
+            place = (r[:, None, None] * points[None]).reshape(-1, 3) / side
+            share = (kev[:, None] * weights[None]).ravel()
+            _share_out(place, share, shape, total)
+    octant = total.reshape(shape)[: last[0] + 1, : last[1] + 1, : last[2] + 1]
+    return np.ascontiguousarray(octant / _images(octant.shape))
+
+
+def _nodes(shells: Shells, farthest: float) -> tuple[ArrayF8, ArrayF8]:
+    """Two Gauss points per shell, with their energies; shells beyond ``farthest`` are left out."""
+    low, high = shells.edge_g_cm2[:-1], shells.edge_g_cm2[1:]
+    used = (shells.energy_kev > 0) & (low < farthest)
+    node = 0.5 / np.sqrt(3)
+    middle, width = 0.5 * (low + high)[used], (high - low)[used]
+    radius = np.stack([middle - node * width, middle + node * width], axis=1).ravel()
+    return radius, np.repeat(0.5 * shells.energy_kev[used], 2)
+
+
+def _share_out(place: ArrayF8, share: ArrayF8, shape: tuple[int, ...], total: ArrayF8) -> None:
+    """Add energies at points (x, y, z in voxels) to the eight voxels around each."""
+    whole = np.floor(place).astype(np.int64)
+    rest = place - whole
+    size = np.array(shape[::-1])
+    for corner in itertools.product((0, 1), repeat=3):
+        index = np.minimum(whole + corner, size - 1)
+        weight = share * np.prod(np.where(corner, rest, 1 - rest), axis=1)
+        flat = (index[:, 2] * shape[1] + index[:, 1]) * shape[2] + index[:, 0]
+        total += np.bincount(flat, weights=weight, minlength=total.size)
+
+
+def _images(shape: tuple[int, ...]) -> ArrayF8:
+    """How many voxels of the whole kernel an octant's voxel stands for."""
+    per_axis = [np.where(np.arange(n) == 0, 1.0, 2.0) for n in shape]
+    return np.asarray(per_axis[0][:, None, None] * per_axis[1][:, None] * per_axis[2])
+
+
+def octant_sum_kev(octant_kev: npt.NDArray[np.floating]) -> float:
+    """Return the energy in the whole kernel of an octant."""
+    return float(np.sum(octant_kev * _images(octant_kev.shape), dtype=np.float64))
+
+
+def far_voxels_kev(shells: Shells, voxel_g_cm2: tuple[float, float, float], last: Octant) -> ArrayF8:
+    """Energy per decay in voxels far from the source voxel, from the dose at their centres.
+
+    Parameters, Returns
+        As :func:`near_voxels_kev`. The source voxel and its neighbours are meaningless.
+
+    Notes
+    -----
+    The mean over the triangles is that of a stencil of 27 centres with the same second moments: the error
+    is of fourth order, (1/2)(side/distance)^4 for 1/r^2, 0.02 % beyond eight voxels.
+    """
+    side = np.asarray(voxel_g_cm2)
+    middle = np.sqrt(np.maximum(shells.edge_g_cm2[:-1], 1e-6) * shells.edge_g_cm2[1:])
+    density = shells.energy_kev / np.diff(shells.edge_g_cm2) / (4 * np.pi * middle**2)
+    # the shells' radii are geometric: dose and radius are interpolated in their logarithms
+    ln_r, ln_k = np.log(middle), np.log(np.maximum(density, 1e-300))
+    closest = np.log(0.1 * side.min())
+    axes = [np.arange(-1, n + 2) * s for n, s in zip(last, side[::-1], strict=True)]
+    out = np.empty(tuple(n + 1 for n in last))
+    in_plane = axes[1][:, None] ** 2 + axes[2] ** 2
+    planes: list[ArrayF8] = []
+    for k, z in enumerate(axes[0]):
+        distance = np.maximum(0.5 * np.log(np.maximum(in_plane + z**2, 1e-12)), closest)
+        value = np.exp(np.interp(distance, ln_r, ln_k, right=-690.0))
+        value = _STENCIL[1] * value[:, 1:-1] + _STENCIL[0] * (value[:, :-2] + value[:, 2:])
+        value = _STENCIL[1] * value[1:-1] + _STENCIL[0] * (value[:-2] + value[2:])
+        planes = [*planes[-2:], value]
+        if k >= 2:
+            out[k - 2] = _STENCIL[1] * planes[1] + _STENCIL[0] * (planes[0] + planes[2])
+    return np.asarray(out * float(np.prod(side)))
