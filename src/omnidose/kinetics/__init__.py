@@ -1,0 +1,1 @@
+"""What happens to activity in a body: administrations, time-activity curves, biokinetic models."""
