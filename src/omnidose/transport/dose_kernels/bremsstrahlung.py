@@ -1,4 +1,4 @@
-"""Bremsstrahlung of electrons that stop in water, as photons per decay."""
+"""Bremsstrahlung of electrons that stop in a medium, as photons per decay."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import numpy as np
 import numpy.typing as npt
 
 from omnidose.physics.electron_stopping import collision_mev_cm2_g, radiative_mev_cm2_g
-from omnidose.physics.material_library import material
+from omnidose.physics.materials import Material
 from omnidose.transport.dose_kernels.media import LOWEST_ELECTRON_KEV, LOWEST_PHOTON_KEV
 from omnidose.transport.dose_kernels.monoenergetic import radiated_share
 from omnidose.transport.electrons._bremsstrahlung import photon_shape
 
 ArrayF8 = npt.NDArray[np.float64]
 
-#: Oxygen makes 97 % of water's bremsstrahlung (weight x Z^2 / A).
+#: The shape of the spectrum is oxygen's, which makes 97 % of water's bremsstrahlung (weight x Z^2 / A).
 _Z = 8
 _PHOTON_BINS, _SLOWING_STEPS = 48, 120
 
 
-def bremsstrahlung(energy_kev: ArrayF8, per_decay: ArrayF8) -> tuple[ArrayF8, ArrayF8]:
-    """Return photon energies and photons per decay while electrons stop in water.
+def bremsstrahlung(medium: Material, energy_kev: ArrayF8, per_decay: ArrayF8) -> tuple[ArrayF8, ArrayF8]:
+    """Return photon energies and photons per decay while electrons stop in a medium.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def bremsstrahlung(energy_kev: ArrayF8, per_decay: ArrayF8) -> tuple[ArrayF8, Ar
     """
     used = (energy_kev >= LOWEST_ELECTRON_KEV) & (per_decay > 0)
     energy, number = energy_kev[used], per_decay[used]
-    radiated = float(energy @ (number * radiated_share(energy)))
+    radiated = float(energy @ (number * radiated_share(medium, energy)))
     if not radiated > 0:
         return np.zeros(0), np.zeros(0)
     top = float(energy.max())
@@ -51,9 +51,8 @@ def bremsstrahlung(energy_kev: ArrayF8, per_decay: ArrayF8) -> tuple[ArrayF8, Ar
     order = np.argsort(energy)
     above = np.concatenate([np.cumsum(number[order][::-1])[::-1], [0.0]])
     passing = above[np.searchsorted(energy[order], middle)]
-    water = material("water")
-    radiative = radiative_mev_cm2_g(water, middle)
-    share = radiative / (radiative + collision_mev_cm2_g(water, middle))
+    radiative = radiative_mev_cm2_g(medium, middle)
+    share = radiative / (radiative + collision_mev_cm2_g(medium, middle))
     edges = np.geomspace(LOWEST_PHOTON_KEV, top, _PHOTON_BINS + 1)
     in_bins = np.zeros(_PHOTON_BINS)
     for kev, lost in zip(middle, passing * share * np.diff(slowing), strict=True):

@@ -1,4 +1,4 @@
-"""Media in which dose kernels of water are used, by scaled distances; limits of the kernels."""
+"""Media of dose kernels, and the limits of the kernels."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from omnidose.errors import InputError
+from omnidose.physics.material_library import material
 
 #: Electrons and photons below are absorbed where they are set free: ranges of 2.5 and 2 micrometres in
 #: water, against voxels of 1 mm.
@@ -17,12 +18,12 @@ HIGHEST_ELECTRON_KEV, HIGHEST_PHOTON_KEV = 4000.0, 5000.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Medium:
-    """An endless medium whose kernels are those of water with distances scaled.
+    """An endless medium.
 
     Attributes
     ----------
-    density_g_cm3
-        Photons: the kernel of water in g/cm2.
+    composition
+        Name in the material library: attenuation of photons, bremsstrahlung of electrons.
     scale
         Electrons: distances in g/cm2 times this are those in water. 0.985 for soft tissue and 0.95 for
         cortical bone (W. G. Cross, Phys. Med. Biol. 13 (1968) 611, and Cross, Freedman, Wong, Health
@@ -31,6 +32,7 @@ class Medium:
 
     name: str
     density_g_cm3: float
+    composition: str = "water"
     scale: float = 1.0
 
     def __post_init__(self) -> None:
@@ -38,19 +40,21 @@ class Medium:
             raise InputError(
                 f"a density of {self.density_g_cm3:g} g/cm3", where=self.name, allowed="0.001 to 25 g/cm3"
             )
+        material(self.composition)  # an unknown one is refused here
         if not 0.5 <= self.scale <= 2:
             raise InputError(
                 f"distances scaled by {self.scale:g}", where=self.name, allowed="0.5 to 2 (water: 1)"
             )
 
 
+_TISSUE = "soft tissue, four components"
 MEDIA = {
     medium.name: medium
     for medium in (
         Medium(name="water", density_g_cm3=1.0),
-        Medium(name="soft tissue", density_g_cm3=1.04, scale=0.985),
-        Medium(name="bone", density_g_cm3=1.92, scale=0.95),
-        Medium(name="lung", density_g_cm3=0.296, scale=0.985),
+        Medium(name="soft tissue", density_g_cm3=1.04, composition=_TISSUE, scale=0.985),
+        Medium(name="bone", density_g_cm3=1.92, composition="cortical bone", scale=0.95),
+        Medium(name="lung", density_g_cm3=0.296, composition="lung tissue", scale=0.985),
     )
 }
 

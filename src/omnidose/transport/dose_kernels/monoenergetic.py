@@ -1,14 +1,20 @@
-"""Energy inside a radius around a point in water, for electrons and photons of one energy."""
+"""Energy inside a radius around a point, for electrons and photons of one energy."""
 
 from __future__ import annotations
 
-from functools import cache
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.interpolate import PchipInterpolator
 
 from omnidose.data import load
+from omnidose.physics.electron_stopping import range_and_yield
+from omnidose.physics.materials import Material
+from omnidose.physics.photons import (
+    mass_attenuation_cm2_g,
+    mass_energy_absorption_cm2_g,
+    mass_energy_transfer_cm2_g,
+)
 from omnidose.transport.dose_kernels.media import (
     HIGHEST_ELECTRON_KEV,
     HIGHEST_PHOTON_KEV,
@@ -24,12 +30,14 @@ _FAR = 30.0
 _X = np.concatenate([[0.0], np.geomspace(1e-3, _FAR, 500)])
 
 
-def radiated_share(energy_kev: npt.ArrayLike) -> ArrayF8:
-    """Return the share of an electron's energy that becomes bremsstrahlung in water; 0 below 10 keV."""
+def radiated_share(medium: Material, energy_kev: npt.ArrayLike) -> ArrayF8:
+    """Return the share of an electron's energy that becomes bremsstrahlung in a medium; 0 below 10 keV.
+
+    Continuous slowing down with the radiative stopping powers of ESTAR.
+    """
     energy = np.asarray(energy_kev, dtype=np.float64)
-    table = load("dose_kernel_electrons")
-    grid, share = np.log(table["energy_kev"]), np.log(table["radiated_share"])
-    value = np.exp(np.interp(np.log(np.maximum(energy, LOWEST_ELECTRON_KEV)), grid, share))
+    grid, _, share = range_and_yield(medium)
+    value = np.interp(np.log(np.maximum(energy, LOWEST_ELECTRON_KEV)), np.log(grid), share)
     return np.where(energy < LOWEST_ELECTRON_KEV, 0.0, value)
 
 
@@ -83,20 +91,20 @@ def _x90(energy_kev: ArrayF8) -> ArrayF8:
     return np.asarray(np.exp(np.interp(x, np.log(table["energy_kev"]), np.log(table["x90_g_cm2"]))))
 
 
-def photon_absorbed_share(energy_kev: npt.ArrayLike) -> ArrayF8:
-    """Return the share of a photon's energy that an endless water absorbs: the rest is bremsstrahlung.
+def photon_absorbed_share(medium: Material, energy_kev: npt.ArrayLike) -> ArrayF8:
+    """Return the share of a photon's energy that an endless medium absorbs: the rest is bremsstrahlung.
 
-    Of the unscattered photons by (mu_en / mu_tr) at their energy, of the scattered at the mean energy after
+    Of the unscattered photons by mu_en / mu_tr at their energy, of the scattered at the mean energy after
     one interaction (below 1 MeV the difference is less than 0.1 %).
     """
     energy = np.atleast_1d(np.asarray(energy_kev, dtype=np.float64))
-    unscattered, kept, kept_scattered = _first(energy)
-    share = unscattered * kept + (1 - unscattered) * kept_scattered
+    first = _first(medium, energy)
+    share = first.unscattered * first.kept + (1 - first.unscattered) * first.kept_scattered
     return np.where(energy < LOWEST_PHOTON_KEV, 1.0, share)
 
 
-def photon_enclosed(energy_kev: npt.ArrayLike, radius_g_cm2: npt.ArrayLike) -> ArrayF8:
-    """Return the share of a photon's energy absorbed in water inside a radius around its origin.
+def photon_enclosed(medium: Material, energy_kev: npt.ArrayLike, radius_g_cm2: npt.ArrayLike) -> ArrayF8:
+    """Return the share of a photon's energy absorbed inside a radius around its origin.
 
     Parameters
     ----------
@@ -112,18 +120,19 @@ def photon_enclosed(energy_kev: npt.ArrayLike, radius_g_cm2: npt.ArrayLike) -> A
 
     Notes
     -----
-    Unscattered photons in closed form; scattered as the table's ratio to them (Monte Carlo) at equal numbers
-    of mean free paths, linear in ln E, times what makes the kerma of the endless medium the emitted energy.
+    Unscattered photons in closed form with the medium's coefficients; scattered as the ratio to them in water
+    (Monte Carlo) at equal numbers of mean free paths, linear in ln E, times what makes the kerma of the
+    endless medium the emitted energy.
     """
     energy = np.atleast_1d(np.asarray(energy_kev, dtype=np.float64))
     radius = np.atleast_1d(np.asarray(radius_g_cm2, dtype=np.float64))
-    mu = _coefficient("mu_cm2_g", energy)
-    unscattered, kept, kept_scattered = _first(energy)
+    first = _first(medium, energy)
     out = np.empty((energy.size, radius.size))
     for i in range(energy.size):
-        x = np.minimum(mu[i] * radius, _FAR)
-        scattered = (1 - unscattered[i]) * kept_scattered[i] * np.interp(x, _X, _scattered(energy[i]))
-        out[i] = unscattered[i] * kept[i] * -np.expm1(-x) + scattered
+        x = np.minimum(first.mu_cm2_g[i] * radius, _FAR)
+        share = first.unscattered[i]
+        scattered = (1 - share) * first.kept_scattered[i] * np.interp(x, _X, _scattered(energy[i]))
+        out[i] = share * first.kept[i] * -np.expm1(-x) + scattered
     out[energy < LOWEST_PHOTON_KEV] = 1.0
     return out
 
@@ -141,24 +150,25 @@ def _scattered(energy_kev: float) -> ArrayF8:
     return np.asarray(inside / inside[-1])
 
 
-def _first(energy_kev: ArrayF8) -> tuple[ArrayF8, ArrayF8, ArrayF8]:
-    """Return mu_tr/mu, and mu_en/mu_tr of unscattered and of scattered photons."""
-    mu, transfer, absorbed = (
-        _coefficient(key, energy_kev) for key in ("mu_cm2_g", "mu_tr_cm2_g", "mu_en_cm2_g")
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _First:
+    """First interactions: mu/rho, mu_tr/mu, and mu_en/mu_tr of unscattered and of scattered photons."""
+
+    mu_cm2_g: ArrayF8
+    unscattered: ArrayF8
+    kept: ArrayF8
+    kept_scattered: ArrayF8
+
+
+def _first(medium: Material, energy_kev: ArrayF8) -> _First:
+    energy = np.clip(energy_kev, LOWEST_PHOTON_KEV, HIGHEST_PHOTON_KEV)
+    mu = mass_attenuation_cm2_g(medium, energy)
+    transfer = mass_energy_transfer_cm2_g(medium, energy)
+    after = np.maximum(energy * (1 - transfer / mu), LOWEST_PHOTON_KEV)
+    return _First(
+        mu_cm2_g=mu,
+        unscattered=transfer / mu,
+        kept=mass_energy_absorption_cm2_g(medium, energy) / transfer,
+        kept_scattered=mass_energy_absorption_cm2_g(medium, after)
+        / mass_energy_transfer_cm2_g(medium, after),
     )
-    unscattered = transfer / mu
-    after = np.maximum(energy_kev * (1 - unscattered), LOWEST_PHOTON_KEV)
-    kept = _coefficient("mu_en_cm2_g", after) / _coefficient("mu_tr_cm2_g", after)
-    return unscattered, absorbed / transfer, kept
-
-
-def _coefficient(key: str, energy_kev: ArrayF8) -> ArrayF8:
-    clipped = np.clip(energy_kev, LOWEST_PHOTON_KEV, HIGHEST_PHOTON_KEV)
-    return np.asarray(np.exp(_curve(key)(np.log(clipped))))
-
-
-@cache
-def _curve(key: str) -> PchipInterpolator:
-    """Coefficients of water have no edges above 1 keV: a smooth curve through their logarithms."""
-    table = load("dose_kernel_photons")
-    return PchipInterpolator(np.log(table["energy_kev"]), np.log(table[key]))

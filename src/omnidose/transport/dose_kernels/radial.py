@@ -1,15 +1,18 @@
-"""A nuclide's point kernel in water: the energy of its electrons and photons in shells around a decay."""
+"""A nuclide's point kernel: the energy of its electrons and photons in shells around a decay."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
+from omnidose.physics.material_library import material
 from omnidose.transport.dose_kernels.bremsstrahlung import bremsstrahlung
 from omnidose.transport.dose_kernels.emissions import RadiationYield
+from omnidose.transport.dose_kernels.media import Medium
 from omnidose.transport.dose_kernels.monoenergetic import (
     electron_enclosed,
     electron_reach_g_cm2,
@@ -19,8 +22,8 @@ from omnidose.transport.dose_kernels.monoenergetic import (
 
 ArrayF8 = npt.NDArray[np.float64]
 
-#: Photons are followed to 40 cm of water and the diagonal of the box around it.
-PHOTON_REACH_G_CM2 = 70.0
+#: Photons are followed to the corners of a box of twice this width.
+PHOTON_REACH_MM = 400.0
 _ELECTRON_SHELLS, _PHOTON_SHELLS = 480, 480
 
 
@@ -58,7 +61,7 @@ class Shells:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RadialKernel:
-    """Point kernel of a nuclide in water.
+    """Point kernel of a nuclide; electrons on the scale of water, photons on that of the medium.
 
     Attributes
     ----------
@@ -81,26 +84,37 @@ class RadialKernel:
     radiated_kev: float
 
 
-def radial_kernel(emitted: RadiationYield) -> RadialKernel:
+def radial_kernel(emitted: RadiationYield, medium: Medium) -> RadialKernel:
     """Sum the kernels of all electrons and photons of a decay.
 
     Electrons below 10 keV and photons below 2 keV stay at the point (in the first shell).
     """
+    composition = material(medium.composition)
     energy, number = emitted.electrons()
-    kept = energy * number * (1 - radiated_share(energy))
-    brems_kev, brems = bremsstrahlung(energy, number)
+    kept = energy * number * (1 - radiated_share(composition, energy))
+    brems_kev, brems = bremsstrahlung(composition, energy, number)
     photon_kev = np.concatenate([emitted.photon_kev, brems_kev])
     photons = photon_kev * np.concatenate([emitted.photon_per_decay, brems])
     reach = max(electron_reach_g_cm2(float(energy.max())) if energy.size else 0.0, 1e-3)
     return RadialKernel(
         name=emitted.name,
         electron=_shells(energy, kept, reach, _ELECTRON_SHELLS, electron_enclosed),
-        photon=_shells(photon_kev, photons, PHOTON_REACH_G_CM2, _PHOTON_SHELLS, photon_enclosed),
+        photon=_shells(
+            photon_kev,
+            photons,
+            _photon_reach_g_cm2(medium),
+            _PHOTON_SHELLS,
+            partial(photon_enclosed, composition),
+        ),
         alpha_kev=emitted.alpha_kev,
         emitted_electron_kev=emitted.emitted_electron_kev,
         emitted_photon_kev=emitted.emitted_photon_kev,
         radiated_kev=float(brems_kev @ brems),
     )
+
+
+def _photon_reach_g_cm2(medium: Medium) -> float:
+    return 1.8 * PHOTON_REACH_MM / 10 * medium.density_g_cm3
 
 
 def _shells(

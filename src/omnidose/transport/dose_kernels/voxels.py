@@ -19,13 +19,13 @@ from omnidose.transport.dose_kernels.boxes import (
 )
 from omnidose.transport.dose_kernels.emissions import RadiationYield
 from omnidose.transport.dose_kernels.media import Medium, medium_of
-from omnidose.transport.dose_kernels.radial import RadialKernel, radial_kernel
+from omnidose.transport.dose_kernels.radial import PHOTON_REACH_MM, RadialKernel, radial_kernel
 from omnidose.transport.tally import MGY_PER_KEV_G
 
 ArrayF4 = npt.NDArray[np.float32]
 
-#: Photons are followed so far, and over at most so many voxels on either side, unless asked otherwise.
-PHOTON_REACH_MM, PHOTON_VOXELS = 400.0, 128
+#: The photon kernel has at most so many voxels on either side, unless asked otherwise.
+PHOTON_VOXELS = 128
 SMALLEST_MM, LARGEST_MM = 0.5, 30.0
 #: Voxels in an octant of the kernel that fit into memory without a thought.
 _MOST_VOXELS = 40_000_000
@@ -142,8 +142,8 @@ def voxel_s(
 
     Notes
     -----
-    Kernels of water with scaled distances (:class:`Medium`): for photons below 100 keV in bone this leaves
-    out the photoelectric effect of calcium. Docs: ``docs/methods/dose-kernels.md``.
+    Electrons: kernels of water with scaled distances (:class:`Medium`). Photons: coefficients of the
+    medium, scattered over unscattered as in water. See ``docs/methods/dose-kernels.md``.
     """
     made_of = medium_of(medium)
     sides, reach = _checked(spacing_mm, reach_mm)
@@ -157,12 +157,12 @@ def voxel_s(
     words = {
         "spacing": sides,
         "reach": reach,
-        "medium": [made_of.name, made_of.density_g_cm3, made_of.scale],
+        "medium": [made_of.name, made_of.density_g_cm3, made_of.scale, made_of.composition],
     }
     key = cache.key_of(emitted, words)
     arrays = cache.read(key) if use_cache else None
     if arrays is None:
-        arrays = _arrays(radial_kernel(emitted), sides, made_of, (last[0], last[1], last[2]))
+        arrays = _arrays(radial_kernel(emitted, made_of), sides, made_of, (last[0], last[1], last[2]))
         if use_cache:
             cache.write(key, arrays)
     numbers = [float(x) for x in arrays["numbers_kev"]]
