@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from omnidose.errors import InputError
+from omnidose.physics.nuclides import Nuclide
 from omnidose.transport.dose_kernels import cache
 from omnidose.transport.dose_kernels.boxes import (
     NEAR_VOXELS,
@@ -19,6 +20,7 @@ from omnidose.transport.dose_kernels.boxes import (
 )
 from omnidose.transport.dose_kernels.emissions import RadiationYield
 from omnidose.transport.dose_kernels.media import Medium, medium_of
+from omnidose.transport.dose_kernels.nuclide_yields import yield_of
 from omnidose.transport.dose_kernels.radial import PHOTON_REACH_MM, RadialKernel, radial_kernel
 from omnidose.transport.tally import MGY_PER_KEV_G
 
@@ -108,7 +110,7 @@ def voxel_mass_g(spacing_mm: tuple[float, float, float], density_g_cm3: float) -
 
 
 def voxel_s(
-    emitted: RadiationYield,
+    emitted: RadiationYield | Nuclide | str,
     spacing_mm: tuple[float, float, float],
     *,
     medium: Medium | str = "soft tissue",
@@ -120,7 +122,7 @@ def voxel_s(
     Parameters
     ----------
     emitted
-        Radiations per decay.
+        Radiations per decay, or a nuclide (without progeny; see :func:`.nuclide_yields.yield_of`).
     spacing_mm
         Sides (x, y, z) of the voxel, 0.5 to 30 mm.
     medium
@@ -146,6 +148,8 @@ def voxel_s(
     medium, scattered over unscattered as in water. See ``docs/methods/dose-kernels.md``.
     """
     made_of = medium_of(medium)
+    if isinstance(emitted, Nuclide | str):
+        emitted = yield_of(emitted)
     sides, reach = _checked(spacing_mm, reach_mm)
     last = tuple(int(np.ceil(reach / side - 1e-9)) for side in sides[::-1])
     if np.prod([n + 1 for n in last]) > _MOST_VOXELS:
