@@ -51,6 +51,8 @@ class Nuclide:
         Photons of 511 keV: twice the positrons.
     electron_lines
         Auger and conversion electrons.
+    beta_branches, positron_branches
+        End points and numbers per decay of the transitions.
     beta_spectrum, positron_spectrum
         Continua, with the evaluated mean energies.
     alpha_lines
@@ -67,6 +69,8 @@ class Nuclide:
     x_lines: Lines
     annihilation_lines: Lines
     electron_lines: Lines
+    beta_branches: Lines
+    positron_branches: Lines
     beta_spectrum: Continuum
     positron_spectrum: Continuum
     alpha_lines: Lines
@@ -192,6 +196,8 @@ def _load(row: int) -> Nuclide:
         x_lines=_lines("x", row),
         annihilation_lines=_annihilation(row),
         electron_lines=_lines("electron", row),
+        beta_branches=_lines("beta_minus", row, share["beta-"]),
+        positron_branches=_lines("positron", row),
         beta_spectrum=_continuum("beta_minus", row, z + 1, a, share["beta-"]),
         positron_spectrum=_continuum("positron", row, z - 1, a, 0.0),
         alpha_lines=_lines("alpha", row, share["alpha"]),
