@@ -114,3 +114,41 @@ def test_tables_side_by_side_change_no_bit() -> None:
     assert moved.geometry.word is problem.geometry.word
     sums = [LocalRunner(p, 1).run(0, 2, 500).energies_kev for p in (problem, moved)]
     assert np.array_equal(*sums)
+
+
+def test_small_targets_get_balls_that_do_not_meet() -> None:
+    scene, source, _regions = rod()
+    place = np.arange(np.prod(SHAPE_ZYX)).reshape(SHAPE_ZYX)
+    regions = [
+        Region(key="left", voxels=place[30:31, 8:12, 2:4].ravel()),
+        Region(key="beside it", voxels=place[30:31, 8:12, 4:6].ravel()),
+        Region(key="right", voxels=place[45:46, 8:12, 16:18].ravel()),
+        Region(key="too large", voxels=place[20:40].ravel()),
+    ]
+    problem = compile_problem(scene, source, regions=regions)
+    found = with_importance(problem, [region.key for region in regions])
+    assert found.importance is not None
+    ball = found.importance.ball
+    assert ball.shape == (2, 5)
+    corner_cm = problem.geometry.voxel_lower[0]
+    # left: voxels 2 to 3 along x (5 mm), 8 to 11 along y, 30 along z (10 mm); half its diagonal and a margin
+    assert ball[0, :3] - corner_cm == pytest.approx([1.5, 5.0, 30.5])
+    assert np.sqrt(ball[0, 3]) == pytest.approx(0.5 * np.sqrt(1 + 4 + 1) + 1)
+    assert np.all(ball[:, 4] >= 1)
+
+
+def test_aimed_photons_see_a_small_target_and_keep_its_mean() -> None:
+    scene, source, _regions = rod()
+    place = np.arange(np.prod(SHAPE_ZYX)).reshape(SHAPE_ZYX)
+    regions = [Region(key="spot", voxels=place[15:16, 9:11, 9:11].ravel())]
+    tallies = [
+        simulate(
+            scene, source, regions=regions, histories=histories, seed=seed, backend="cpu",
+            sampling_per_cm={"spot": 5.0}, importance_keys=keys,
+        )
+        for seed, histories, keys in ((1, 400_000, []), (2, 40_000, ["spot"]))
+    ]  # fmt: skip
+    plain, aimed = tallies
+    z = (plain.energy_kev[0] - aimed.energy_kev[0]) / np.hypot(plain.std_kev[0], aimed.std_kev[0])
+    assert abs(z) < 4
+    assert aimed.std_rel[0] < plain.std_rel[0]  # of a tenth of the histories

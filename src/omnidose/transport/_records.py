@@ -117,11 +117,15 @@ class Importance(NamedTuple):
         [3] inverse size (1/cm) and number of cells (x, y, z).
     photons
         [n_cells], x fastest: photons that a collision in a cell wants, of weight 1 over it.
+    ball
+        [n, 5] balls around small targets into which scattered photons are aimed: centre, square of the
+        radius, photons that it wants.
     """
 
     inv_cell: Three
     n_cell: Three
     photons: F4
+    ball: F4
 
 
 class Beam(NamedTuple):

@@ -2,7 +2,7 @@
 
 A short run shows how the dose falls with the distance from the beam. A cell whose dose is 2^-n of that in
 the beam wants 2^n photons for one there, of weight 2^-n each, along the way to the organs that are asked for
-and not elsewhere.
+and not elsewhere. Around small organs lie balls into which scattered photons are aimed.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ HALVING_MM = 40.0
 MAX_LEVEL = 14.0
 #: Share of the cells with the highest dose that counts as in the beam.
 BEAM_SHARE = 0.05
+#: A small target lies in a ball with this much around it (mm); larger balls than the second are not made.
+BALL_MARGIN_MM = 10.0
+LARGEST_BALL_MM = 60.0
 #: Cells with less than this density (g/cm3) on average are air: no collisions there.
 AIR_BELOW_G_CM3 = 0.05
 
@@ -52,14 +55,25 @@ def with_importance(problem: Problem, keys: Sequence[str], threads: int | None =
     if problem.geometry.n_voxel.shape[0] > 1:
         raise InputError("importance knows no room around the body", todo="leave importance_keys out")
     cells = _everywhere_one(problem.geometry)
-    targets = _target_cells(problem, cells, keys)
+    voxels = _target_voxels(problem, keys)
+    targets = [_touched(problem, cells, v) for v in voxels]
+    balls = _balls(problem, voxels)
     found = problem
     for n, histories in enumerate(PILOT_HISTORIES):
         dose, mass = _cell_dose(found, cells, histories, threads, seed_shift=n + 1)
         level = _levels(dose, mass, targets, cells)
         photons = (2.0**level).astype(np.float32).reshape(-1)
-        found = replace(problem, importance=cells._replace(photons=photons))
+        aimed = _wanted(balls, cells._replace(photons=photons))
+        found = replace(problem, importance=cells._replace(photons=photons, ball=aimed))
     return found
+
+
+def _wanted(balls: F8, cells: Importance) -> npt.NDArray[np.float32]:
+    """Return the balls as the kernels read them: radii squared, and the photons that their centres want."""
+    inverse, number = np.array(cells.inv_cell), np.array(cells.n_cell)
+    x, y, z = np.clip((balls[:, :3] * inverse).astype(np.intp), 0, number - 1).T
+    wanted = cells.photons[(z * number[1] + y) * number[0] + x]
+    return np.column_stack([balls[:, :3], balls[:, 3] ** 2, wanted]).astype(np.float32)
 
 
 def _everywhere_one(geo: Geometry) -> Importance:
@@ -71,6 +85,7 @@ def _everywhere_one(geo: Geometry) -> Importance:
         inv_cell=(inv_cell[0], inv_cell[1], inv_cell[2]),
         n_cell=(n[0], n[1], n[2]),
         photons=np.ones(int(np.prod(n)), dtype=np.float32),
+        ball=np.zeros((0, 5), dtype=np.float32),
     )
 
 
@@ -83,16 +98,14 @@ def _cells_of_voxels(geo: Geometry, cells: Importance) -> list[npt.NDArray[np.in
     return out
 
 
-def _target_cells(problem: Problem, cells: Importance, keys: Sequence[str]) -> list[npt.NDArray[np.bool_]]:
-    """Return for every key the cells [z, y, x] that its region touches."""
+def _target_voxels(problem: Problem, keys: Sequence[str]) -> list[npt.NDArray[np.intp]]:
+    """Return for every key the voxels [n, 3] (z, y, x) of its region."""
     geo = problem.geometry
     unknown = [key for key in keys if key not in problem.keys]
     if unknown:
         raise InputError(
             f"no region called {unknown}", where="importance_keys", allowed=", ".join(problem.keys)
         )
-    shape = tuple(int(n) for n in cells.n_cell[::-1])
-    place = _cells_of_voxels(geo, cells)
     kind = (geo.word >> 16).reshape([int(n) for n in geo.n_voxel[0, ::-1]])
     out = []
     for key in keys:
@@ -101,13 +114,34 @@ def _target_cells(problem: Problem, cells: Importance, keys: Sequence[str]) -> l
         kinds = np.searchsorted(geo.kind_first, entries, side="right") - 1
         member = np.zeros(geo.kind_step.size, dtype=bool)
         member[kinds] = True
-        k, j, i = np.nonzero(member[kind])
-        touched = np.zeros(shape, dtype=bool)
-        touched[place[0][k], place[1][j], place[2][i]] = True
-        if not touched.any():
+        out.append(np.argwhere(member[kind]))
+        if not out[-1].size:
             raise InputError(f"'{key}' is no region of voxels", where="importance_keys")
-        out.append(touched)
     return out
+
+
+def _touched(problem: Problem, cells: Importance, voxels: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
+    """Return the cells [z, y, x] that some voxels touch."""
+    place = _cells_of_voxels(problem.geometry, cells)
+    out = np.zeros(tuple(int(n) for n in cells.n_cell[::-1]), dtype=bool)
+    out[tuple(place[axis][voxels[:, axis]] for axis in range(3))] = True
+    return out
+
+
+def _balls(problem: Problem, voxels: list[npt.NDArray[np.intp]]) -> F8:
+    """Return balls [n, 4] (centre x, y, z; radius; cm) around small targets, none that meets another."""
+    geo = problem.geometry
+    edge_cm = 1 / geo.inv_voxel[0, ::-1].astype(np.float64)
+    balls: list[F8] = []
+    for group in voxels:
+        low, high = group.min(axis=0) * edge_cm, (group.max(axis=0) + 1) * edge_cm
+        radius = 0.5 * float(np.linalg.norm(high - low)) + BALL_MARGIN_MM / 10
+        centre = 0.5 * (low + high) + geo.voxel_lower[0, ::-1]
+        ball = np.append(centre[::-1], radius)
+        meets = [b for b in balls if np.linalg.norm(b[:3] - ball[:3]) < b[3] + ball[3]]
+        if radius <= LARGEST_BALL_MM / 10 and not meets:
+            balls.append(ball)
+    return np.array(balls).reshape(-1, 4)
 
 
 def _cell_dose(

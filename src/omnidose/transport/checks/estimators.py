@@ -27,6 +27,8 @@ from omnidose.volume import Grid
 WORST_ERROR = 0.05
 SIGMA_LIMIT = 4.0
 ROD = "rod beside a beam, 80 keV"
+#: Small targets in it, at which photons can be aimed.
+SPOTS = ("spot", "spot at the edge")
 IN_SCENE = "two estimators of one quantity"
 
 
@@ -74,6 +76,8 @@ def _rod() -> Anchor:
         spectrum=Spectrum.line(80.0),
     )  # fmt: skip
     flat = np.arange(4000).reshape(8, 500)
+    place = np.arange(4000).reshape(shape)
+    spots = {SPOTS[0]: place[13:15, 7:9, 4:6], SPOTS[1]: place[12:13, 0:2, 1:3]}
     return Anchor(
         name=ROD,
         scene=Scene(
@@ -83,7 +87,10 @@ def _rod() -> Anchor:
             )
         ),
         source=source,
-        regions=tuple(Region(key=f"part {k}", voxels=flat[k]) for k in range(8)),
+        regions=(
+            *(Region(key=key, voxels=voxels.ravel()) for key, voxels in spots.items()),
+            *(Region(key=f"part {k}", voxels=flat[k]) for k in range(8)),
+        ),
     )  # fmt: skip
 
 
@@ -132,11 +139,13 @@ def check(context: Context) -> Iterator[Row]:
     pooled: list[float] = []
     for anchor, histories in scenes(context):
         context.progress(anchor.name)
-        run = partial(_run, anchor, histories)
+        dense = dict.fromkeys(SPOTS, 5.0) if anchor.name == ROD else None
+        run = partial(_run, anchor, histories, sampling_per_cm=dense)
         plain = run(1)
         others = {"analog": run(2, estimator="analog"), "traced": run(3, estimator="traced")}
         if anchor.name == ROD:
             others["importance"] = run(4, importance_keys=[anchor.regions[-1].key])
+            others["aimed photons"] = run(5, importance_keys=SPOTS)
         elif "CT" in anchor.name:
             others["importance"] = run(4, importance_keys=["left-ovary"])
         for name, other in others.items():

@@ -10,6 +10,7 @@ import numpy as np
 from ._target import energy_add, fetch, jit, log
 from .directions import deflect, isotropic
 from .geometry import voxel_at
+from .importance import AIMED, KEPT_FREE, MOST_AIMED, STACK, STOPPED, aim, next_ball, scatters, split
 from .interactions import compton, energy_bin, fluorescence, mass_coefficient, rayleigh
 from .outputs import leave_world, score_spectrum, trail
 from .random import four
@@ -50,6 +51,7 @@ f64 = np.float64
 _ONE = np.float32(1.0)
 _ZERO = np.float32(0.0)
 _HALF = np.float32(0.5)
+_BIG = np.float32(1e30)
 _TWO = np.float32(2.0)
 _BELOW_ONE = np.float32(0.9999999)
 _NOTHING = np.int32(0)
@@ -58,17 +60,11 @@ _MEC2 = np.float32(510.99895)
 _TWO_MEC2 = np.float32(1021.9979)
 
 
-#: Columns of a slot: real numbers [20], whole numbers [10], sums (float64) [6].
-X, Y, Z, U, V, W, DX, DY, DZ, T, TX, TY, TZ, ENERGY, FRACTION, MAJORANT, R2, R3, R4, WEIGHT = range(20)
+#: Columns of a slot: real numbers [21], whole numbers [10], sums (float64) [6]; and of a photon that waits.
+X, Y, Z, U, V, W, DX, DY, DZ, T, TX, TY, TZ, ENERGY, FRACTION, MAJORANT, R2, R3, R4, WEIGHT, BALL = range(21)
 HISTORY, BLOCK, BIN, CX, CY, CZ, VOXEL, WHERE, PAST, WAITING = range(10)
-REALS, WHOLES, SUMS = 20, 10, 6
-#: Photons that wait at most: cascades make two lines and a pair, a positron two photons, and importance
-#: copies.
-STACK, STACK_COLUMNS = 64, 9
-#: Places on the stack that copies leave free.
-_KEPT_FREE = np.int32(8)
-#: A photon is split into this many at most at one collision.
-_MOST_COPIES = np.float32(16.0)
+REALS, WHOLES, SUMS = 21, 10, 6
+STACK_COLUMNS = 9
 
 
 @jit
@@ -147,31 +143,6 @@ def collide(
 
 
 @jit
-def split(importance, x, y, z, weight, waiting, history, block, seed):
-    """Return (copies, weight of each, block) of a photon that collides at a place of some importance.
-
-    Heavier than the place wants: copies that share the weight, and collide each on its own. Much lighter:
-    roulette.
-    """
-    cx = cell_of(importance, 0, x)
-    cy = cell_of(importance, 1, y)
-    cz = cell_of(importance, 2, z)
-    wanted = importance.photons[u32((cz * importance.n_cell[1] + cy) * importance.n_cell[0] + cx)]
-    ratio = weight * wanted
-    if ratio >= _TWO:
-        places = f32(STACK - waiting - _KEPT_FREE)
-        copies = i32(max(min(min(ratio, _MOST_COPIES), places), _ONE))
-        return copies, weight / f32(copies), block
-    if ratio > _HALF:
-        return i32(1), weight, block
-    r1, _r2, _r3, _r4 = four(history, block, seed)
-    block += 1
-    if r1 < ratio:
-        return i32(1), weight / ratio, block
-    return i32(0), weight, block
-
-
-@jit
 def step(pause, seed, method, geo, room, tracing, importance, phys, tally, reals, wholes, sums, stack):
     """Carry the history of a slot on, to its next tentative collision in the grid; False when it has ended.
 
@@ -201,6 +172,7 @@ def step(pause, seed, method, geo, room, tracing, importance, phys, tally, reals
     r2 = reals[R2]
     r3 = reals[R3]
     r4 = reals[R4]
+    to_ball = reals[BALL]
     history = u64(wholes[HISTORY])
     block = i32(wholes[BLOCK])
     i = i32(wholes[BIN])
@@ -215,7 +187,15 @@ def step(pause, seed, method, geo, room, tracing, importance, phys, tally, reals
         # what happens here
         fresh = where != IN_GRID
         alive = True
-        if where == ESCAPED:
+        unseen = False  # an aimed photon before its ball
+        ended = False  # a photon that aimed ones stand for from here on
+        if importance is not None:
+            ended = past == STOPPED and to_ball < _BIG and t >= to_ball
+            unseen = past == AIMED and t < to_ball
+        if ended:
+            fresh = True
+            alive = False
+        elif where == ESCAPED:
             sums[ESCAPED_KEV] += f64(weight * energy)
             if method.follow != 0 and energy >= phys.cutoff:
                 leave_world(geo, method, x, y, z, u, v, w, energy, past, history, tally)
@@ -239,14 +219,17 @@ def step(pause, seed, method, geo, room, tracing, importance, phys, tally, reals
             traced = False
             if tracing is not None:
                 traced = past == 0
-            if not traced:
+            if not traced and not unseen:
                 sums[EXPECTED_KEV] += f64(expected)
-            if method.estimator != ANALOG and not traced:
+            if method.estimator != ANALOG and not traced and not unseen:
                 score(geo, phys, place, i, a, flux, expected, past == 0, tally)
-            if tally.spectra.size > 0:
+            if tally.spectra.size > 0 and not unseen:
                 score_spectrum(geo, method, place, energy, weight / majorant, past == 0, tally)
             threshold = r2 * majorant
-            if threshold < sigma or where != IN_GRID:
+            if unseen and threshold < sigma:
+                fresh = True
+                alive = False
+            elif threshold < sigma or where != IN_GRID:
                 fresh = True
                 if where == IN_GRID:
                     x = px
@@ -267,6 +250,14 @@ def step(pause, seed, method, geo, room, tracing, importance, phys, tally, reals
                         _r1, r, r3, r4 = four(history, block, seed)
                         block += 1
                     past = trail(phys, m, i, a, energy, r, before) if method.follow != 0 else _SOMETHING
+                    if importance is not None:
+                        if scatters(phys, m, i, a, energy, r):
+                            if waiting + importance.ball.shape[0] * MOST_AIMED + KEPT_FREE <= STACK:
+                                past = i32(STOPPED)
+                                waiting, block = aim(
+                                    importance, phys, m, i, a, r, x, y, z, u, v, w, energy, weight, waiting,
+                                    stack, history, block, seed,
+                                )  # fmt: skip
                     lives, nu, nv, nw, after, local, block, waiting = collide(
                         phys, m, i, a, r, r3, r4, x, y, z, u, v, w, energy, history, block, seed, waiting,
                         stack, past, weight,
@@ -316,13 +307,23 @@ def step(pause, seed, method, geo, room, tracing, importance, phys, tally, reals
         outside = False
         if fresh:
             i, a = energy_bin(phys, energy)
+            if importance is not None:
+                to_ball = _BIG
+                if past >= STOPPED:
+                    _ball, to_ball = next_ball(importance, x, y, z, u, v, w)
             if tracing is not None:
                 if past == 0:
                     sums[EXPECTED_KEV] += trace(geo, phys, i, a, weight * energy, x, y, z, u, v, w, tally)
             if room is not None:
                 outside = not in_body_grid(geo, x, y, z)
         if fresh and not outside:
-            where, x, y, z, tau = enter(geo, phys, i, a, x, y, z, u, v, w, tau)
+            where, ex, ey, ez, tau = enter(geo, phys, i, a, x, y, z, u, v, w, tau)
+            if importance is not None:
+                t = _ZERO
+                to_ball -= (ex - x) * u + (ey - y) * v + (ez - z) * w
+            x = ex
+            y = ey
+            z = ez
             if where != IN_GRID:
                 majorant = world_cross_section(geo, phys, i, a)
                 continue
@@ -355,6 +356,8 @@ def step(pause, seed, method, geo, room, tracing, importance, phys, tally, reals
             tau = majorant
             if room is None:
                 where, x, y, z = leave(geo, phys, i, a, x, y, z, u, v, w, tau)
+                if importance is not None:
+                    t = _BIG  # behind all balls
                 majorant = world_cross_section(geo, phys, i, a)
         if room is not None:
             where, x, y, z, majorant, r2, r3, r4, block = through_room(
@@ -385,6 +388,7 @@ def step(pause, seed, method, geo, room, tracing, importance, phys, tally, reals
     reals[R2] = r2
     reals[R3] = r3
     reals[R4] = r4
+    reals[BALL] = to_ball
     wholes[BLOCK] = block
     wholes[BIN] = i
     wholes[CX] = cx
