@@ -7,7 +7,8 @@ import numpy.typing as npt
 
 from omnidose.transport._records import Sums
 from omnidose.transport.kernels._target import jit, loop_jit
-from omnidose.transport.kernels.history import REALS, STACK, STACK_COLUMNS, SUMS, WHOLES, begin, step
+from omnidose.transport.kernels.history import REALS, STACK_COLUMNS, SUMS, WHOLES, begin, step
+from omnidose.transport.kernels.importance import STACK
 
 #: Histories that one thread has under way: while a voxel of one comes from memory, the others go on.
 UNDER_WAY = 16
