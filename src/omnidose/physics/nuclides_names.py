@@ -67,6 +67,20 @@ def parse(name: str) -> tuple[int, int, str]:
     )
 
 
+def atomic_number(element: str) -> int:
+    """Return Z of a symbol or an English name; a mass number around it is not looked at.
+
+    Raises
+    ------
+    InputError
+        If there is no such element.
+    """
+    z = _Z.get(re.sub(r"[^a-z]", "", element.lower()))
+    if z is None:
+        raise InputError(f"'{element}' is no element", allowed=f"{SYMBOLS[0]} to {SYMBOLS[-1]}, or names")
+    return z
+
+
 def standard_name(z: int, a: int, isomer: str = "") -> str:
     """Return ``Lu-177m`` of Z 71, A 177 and "m"."""
     return f"{SYMBOLS[z - 1]}-{a}{isomer}"

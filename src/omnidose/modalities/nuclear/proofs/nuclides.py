@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from omnidose.data import load
+from omnidose.physics import nuclides_catalogue as catalogue
 from omnidose.physics.decay import DecayNetwork, Species, chain
 from omnidose.physics.nuclides import Daughter, Nuclide, nuclide
 from omnidose.physics.nuclides_spectra import Lines
@@ -217,6 +218,33 @@ def check_catalogue(_context: Context) -> Iterator[Row]:
     for name in dict.fromkeys(row["nuclide"] for row in printed):
         entries = [row for row in printed if row["nuclide"] == name]
         yield _printed_row(name, entries)
+    yield _routes_row()
+
+
+def _routes_row() -> Row:
+    """Balance charge and mass of every production route; what does not add up must be called doubtful."""
+    balanced, total, remarks, open_ = 0, 0, [], 0
+    for item in catalogue.entries():
+        for route in item.routes:
+            made = catalogue.reaction_product(route, item.name)
+            if made is None:
+                continue
+            total += 1
+            balanced += made == item.name
+            doubtful = f"{route}:" in item.doubt
+            open_ += (made == item.name) == doubtful
+            if made != item.name:
+                remarks.append(f"{item.name} by {route}, as printed: makes {made or 'nothing so heavy'}")
+    return Row(
+        name="production routes that make their nuclide",
+        ours=balanced,
+        unit="routes",
+        reference=total,
+        source="charge and mass numbers; SINFONIA recommendations, Table 1, and IAEA reports",
+        tolerance="all but those called doubtful",
+        state=State.FAILED if open_ else State.PASSED,
+        note="; ".join(remarks),
+    )
 
 
 def _printed_row(name: str, entries: list[dict[str, Any]]) -> Row:
