@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from math import inf, isfinite, isnan
+from math import inf, isfinite, isnan, log
 
 import numpy as np
 
@@ -25,6 +25,10 @@ BLADDER = "bladder-contents"
 REMAINDER = "remainder"
 #: Packaged tables: what somebody read in its source, and what nobody has (asked for by name only).
 MODELS, RECALLED_MODELS, COEFFICIENTS = "kinetics_models", "kinetics_models_recalled", "kinetics_coefficients"
+
+
+#: A half-time of uptake below this (4 ms) is none.
+AT_ONCE_H = 1e-6
 
 
 class Excretion(StrEnum):
@@ -73,14 +77,19 @@ class Retention:
                 where=self.region,
             )
 
+    def _constants(self) -> tuple[float, float]:
+        """Return the constants of arriving and of leaving, equal ones kept apart by a relative 1e-6."""
+        arriving = log(2) / self.uptake_half_time_h
+        leaving = decay_constant_per_h(self.half_life_h)
+        if abs(arriving - leaving) < 1e-6 * arriving:
+            arriving *= 1 + 1e-6
+        return arriving, leaving
+
     def _rates(self) -> list[tuple[float, float]]:
         """Return (share, biological constant) of the exponentials of this region's contents."""
-        leaving = decay_constant_per_h(self.half_life_h)
-        if self.uptake_half_time_h == 0:
-            return [(self.fraction, leaving)]
-        arriving = decay_constant_per_h(self.uptake_half_time_h)
-        if abs(arriving - leaving) < 1e-6 * arriving:
-            arriving *= 1 + 1e-6  # equal constants: the limit, to a relative 1e-6
+        if self.uptake_half_time_h < AT_ONCE_H:
+            return [(self.fraction, decay_constant_per_h(self.half_life_h))]
+        arriving, leaving = self._constants()
         share = self.fraction * arriving / (arriving - leaving)
         return [(share, leaving), (-share, arriving)]
 
@@ -102,17 +111,14 @@ class Retention:
         """
         if self.excretion is not Excretion.URINE:
             return []
-        if self.uptake_half_time_h == 0:
+        if self.uptake_half_time_h < AT_ONCE_H:
             return [Filling(fraction=self.fraction, half_life_h=self.half_life_h)]
-        arriving = np.log(2) / self.uptake_half_time_h
-        leaving = np.log(2) / self.half_life_h
-        if abs(arriving - leaving) < 1e-6 * arriving:
-            arriving *= 1 + 1e-6
+        arriving, leaving = self._constants()
         slow = self.fraction * arriving / (arriving - leaving)
         fast = -self.fraction * leaving / (arriving - leaving)
         return [
             Filling(fraction=slow, half_life_h=self.half_life_h),
-            Filling(fraction=fast, half_life_h=float(np.log(2) / arriving)),
+            Filling(fraction=fast, half_life_h=log(2) / arriving),
         ]
 
 

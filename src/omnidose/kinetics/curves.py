@@ -110,6 +110,33 @@ class TimeActivityCurve:
             name=name,
         )
 
+    @classmethod
+    def from_decay_corrected(
+        cls,
+        time_h: npt.ArrayLike,
+        corrected_mbq: npt.ArrayLike,
+        corrected_std_mbq: npt.ArrayLike,
+        *,
+        half_life_h: float,
+        corrected_to_h: float = 0.0,
+        name: str = "",
+    ) -> TimeActivityCurve:
+        """Make a curve from activities that were corrected for decay, by taking the correction out.
+
+        Parameters
+        ----------
+        corrected_to_h
+            Hours after the injection to which they were corrected (0: to the injection, as DICOM's ADMIN).
+        """
+        time = np.asarray(time_h, dtype=np.float64)
+        decayed = np.exp(-decay_constant_per_h(half_life_h) * (time - corrected_to_h))
+        return cls(
+            time_h=time,
+            activity_mbq=np.asarray(corrected_mbq, dtype=np.float64) * decayed,
+            std_mbq=np.asarray(corrected_std_mbq, dtype=np.float64) * decayed,
+            name=name,
+        )
+
     def __len__(self) -> int:
         return int(self.time_h.size)
 

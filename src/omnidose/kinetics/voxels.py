@@ -21,9 +21,8 @@ from omnidose.kinetics.fits import Fit
 
 #: Constants tried for each voxel before the last steps.
 _TABLE = 96
-#: Fastest constant: this many times ln 2 over the shortest distance of two times, where nothing is left to
-#: measure.
-_FASTEST = 4.0
+#: Fastest constant: so many half-lives in the shortest time from injection to scan or between two scans.
+_FASTEST = 2.0
 _STEPS = 4
 _CHUNK = 1 << 16
 
@@ -40,6 +39,8 @@ class VoxelIntegrals:
         Effective constant of each voxel (of the organ's shape, it is NaN).
     physical
         Voxels whose constant ended on the physical one: they are taken to retain all.
+    fastest
+        Voxels whose constant ended on the fastest one that is tried, as nothing is left at the second scan.
     empty
         Voxels without a positive amplitude: their integral is 0 (:func:`fit_voxels`; a shape keeps
         negatives).
@@ -48,6 +49,7 @@ class VoxelIntegrals:
     integral_mbq_h: ArrayF8
     constant_per_h: ArrayF8
     physical: npt.NDArray[np.bool_]
+    fastest: npt.NDArray[np.bool_]
     empty: npt.NDArray[np.bool_]
 
 
@@ -102,6 +104,7 @@ def scale_shape(
         integral_mbq_h=amplitude * fit.integral.value_mbq_h,
         constant_per_h=np.full(amplitude.shape, np.nan),
         physical=nothing,
+        fastest=nothing,
         empty=nothing,
     )
 
@@ -152,6 +155,7 @@ def fit_voxels(
         integral_mbq_h=integral.reshape(shape),
         constant_per_h=np.where(empty, np.nan, constant).reshape(shape),
         physical=((constant <= physical) & ~empty).reshape(shape),
+        fastest=((constant >= table[-1]) & ~empty).reshape(shape),
         empty=empty.reshape(shape),
     )
 
@@ -163,7 +167,8 @@ def _chunks(count: int) -> Iterator[slice]:
 
 def _table(time: ArrayF8, physical: float) -> ArrayF8:
     """[table] constants from the physical one up, dense where they differ little."""
-    fastest = max(_FASTEST * np.log(2) / float(np.diff(time).min()), 10 * physical)
+    shortest = float(np.diff(time, prepend=0.0)[time > 0].min())
+    fastest = max(_FASTEST * np.log(2) / shortest, 10 * physical)
     slowest = min(0.01 / float(time[-1]), 0.1 * physical)
     return np.asarray(physical + np.concatenate([[0.0], np.geomspace(slowest, fastest, _TABLE - 1)]))
 

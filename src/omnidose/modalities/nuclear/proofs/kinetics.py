@@ -12,8 +12,6 @@ import numpy as np
 
 from omnidose.data import load
 from omnidose.dosimetry.bed import DoseRate, Repair, bed, eqd2, lea_catcheside
-from omnidose.kinetics.biokinetics import BLADDER, measured_coefficients
-from omnidose.kinetics.bladder import Filling, Voiding, contents_fraction, time_integrated_coefficient_h
 from omnidose.kinetics.choice import choose_shape
 from omnidose.kinetics.curves import TimeActivityCurve
 from omnidose.kinetics.exponentials import Shape
@@ -26,16 +24,15 @@ from omnidose.kinetics.single_time_point import (
 )
 from omnidose.kinetics.voxels import fit_voxels
 from omnidose.modalities.nuclear.proofs._kinetics_rows import LU177_H, said_row
+from omnidose.modalities.nuclear.proofs.kinetics_models import check_biokinetics
 from omnidose.modalities.nuclear.proofs.kinetics_uncertainty import check_uncertainty
 from omnidose.quantities import AbsorbedDose
 from omnidose.validation import Context, Row, within
 
-__all__ = ["check_bed", "check_fits", "check_single_time_point", "check_uncertainty"]
+__all__ = ["check_bed", "check_biokinetics", "check_fits", "check_single_time_point", "check_uncertainty"]
 
 CURVES = "kinetics_curves, kinetics_fits: another program's fits"
 CLOSED = "closed form"
-#: 18F: 109.77 min (ICRP 107).
-F18_H = 109.77 / 60
 _PATIENT = Path("nm") / "lu177_patient_tac.csv"
 
 
@@ -55,12 +52,11 @@ def shared_curves() -> dict[str, TimeActivityCurve]:
 
 
 def check_fits(context: Context) -> Iterator[Row]:
-    """Integrals of fits, their uncertainty and choice; voxels; the bladder."""
+    """Integrals of fits, their uncertainty and choice; voxels; a patient of the reference folder."""
     yield from _shared_fits()
     yield from _physical_bound()
     yield from _coverage(1000 if context.full else 200)
     yield from _voxels(1_000_000 if context.full else 100_000, timed=context.full)
-    yield from _bladder()
     if context.reference is not None and (context.reference / _PATIENT).is_file():
         yield from _patient(context.reference / _PATIENT)
 
@@ -180,36 +176,6 @@ def _voxels(count: int, *, timed: bool) -> Iterator[Row]:
             unit="s",
             source="a few seconds",
             bounds=(0.0, 10.0),
-        )
-
-
-def _bladder() -> Iterator[Row]:
-    filling = [Filling(fraction=0.06, half_life_h=0.2), Filling(fraction=0.18, half_life_h=1.5)]
-    step_h = 1e-4
-    middle = np.asarray((np.arange(round(40.0 / step_h)) + 0.5) * step_h, dtype=np.float64)
-    for first_h, interval_h in ((3.5, 3.5), (1.0, 2.3), (2.0, inf)):
-        voiding = Voiding(first_h=first_h, interval_h=interval_h)
-        summed = float(contents_fraction(filling, voiding, F18_H, middle).sum() * step_h)
-        yield within(
-            f"bladder, first void at {first_h:g} h, then every {interval_h:g} h: decays per activity",
-            time_integrated_coefficient_h(filling, voiding, F18_H),
-            summed,
-            unit="h",
-            source="contents summed over 400 000 steps",
-            tolerance_rel=1e-5,
-        )
-    without_voids_h = {"male": 1.02, "female": 1.12}
-    for person, bladder_h in without_voids_h.items():
-        known = measured_coefficients("18F-AH113804", person)
-        others = sum(v for region, v in known.coefficients_h.items() if region != BLADDER)
-        yield within(
-            f"18F-AH113804, {person}: all regions with a bladder never emptied, beside the decays of 18F",
-            others + bladder_h,
-            F18_H / log(2),
-            unit="h",
-            source=known.source,
-            tolerance_rel=0.02,
-            note="published to three digits, and fitted",
         )
 
 

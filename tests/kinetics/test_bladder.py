@@ -1,0 +1,98 @@
+"""The bladder with voids: limits, conservation, sums over time."""
+
+from __future__ import annotations
+
+from math import inf, log
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from omnidose.errors import InputError
+from omnidose.kinetics.bladder import (
+    ICRP_ADULT_VOIDING,
+    NEVER,
+    Filling,
+    Voiding,
+    contents_fraction,
+    time_integrated_coefficient_h,
+)
+
+F18_H = 109.77 / 60
+
+
+def test_never_emptied_it_holds_what_came() -> None:
+    filling = [Filling(fraction=0.4, half_life_h=1.5)]
+    leaving, physical = log(2) / 1.5, log(2) / F18_H
+    expected = 0.4 * (1 / physical - 1 / (physical + leaving))
+    assert time_integrated_coefficient_h(filling, NEVER, F18_H) == pytest.approx(expected)
+
+
+@given(
+    fraction=st.floats(0.01, 1.0),
+    leaving_h=st.floats(0.05, 500.0),
+    first_h=st.floats(0.2, 10.0),
+    interval_h=st.floats(0.2, 10.0),
+    half_life_h=st.floats(0.5, 20.0),
+)
+@settings(max_examples=30, deadline=None)
+def test_the_closed_form_is_the_sum_over_time(
+    fraction: float, leaving_h: float, first_h: float, interval_h: float, half_life_h: float
+) -> None:
+    filling = [Filling(fraction=fraction, half_life_h=leaving_h)]
+    voiding = Voiding(first_h=first_h, interval_h=interval_h)
+    end_h, steps = 25 * half_life_h, 100_000
+    middle = (np.arange(steps) + 0.5) * end_h / steps
+    summed = contents_fraction(filling, voiding, half_life_h, middle).sum() * end_h / steps
+    found = time_integrated_coefficient_h(filling, voiding, half_life_h)
+    assert found == pytest.approx(summed, rel=5e-3)
+    assert 0 < found < time_integrated_coefficient_h(filling, NEVER, half_life_h) * (1 + 1e-9)
+
+
+def test_more_voids_less_dose() -> None:
+    filling = [Filling(fraction=0.3, half_life_h=2.0)]
+    found = [
+        time_integrated_coefficient_h(filling, Voiding(first_h=t, interval_h=t), F18_H)
+        for t in (0.5, 1.0, 2.0, 4.0)
+    ]
+    assert found == sorted(found)
+
+
+def test_contents_after_a_void_begin_at_nothing() -> None:
+    filling = [Filling(fraction=0.3, half_life_h=2.0)]
+    found = contents_fraction(filling, ICRP_ADULT_VOIDING, F18_H, np.array([0.0, 3.499, 3.5, 7.0, 8.0]))
+    assert found[0] == 0
+    assert found[1] > 0.05
+    assert found[2] == pytest.approx(0.0, abs=1e-12)
+    assert found[3] == pytest.approx(0.0, abs=1e-12)
+    assert found[4] > 0
+
+
+def test_one_void_only() -> None:
+    filling = [Filling(fraction=0.3, half_life_h=2.0)]
+    once = Voiding(first_h=2.0, interval_h=inf)
+    assert contents_fraction(filling, once, F18_H, np.array([10.0]))[0] > 0
+    more = time_integrated_coefficient_h(filling, Voiding(first_h=2.0, interval_h=1e6), F18_H)
+    assert time_integrated_coefficient_h(filling, once, F18_H) == pytest.approx(more)
+
+
+def test_a_delay_is_a_difference() -> None:
+    late = [Filling(fraction=0.6, half_life_h=2.0), Filling(fraction=-0.3, half_life_h=1.0)]
+    assert time_integrated_coefficient_h(late, NEVER, F18_H) > 0
+
+
+@pytest.mark.parametrize(("fraction", "half_life"), [(float("nan"), 1.0), (0.1, 0.0), (0.1, inf)])
+def test_impossible_fillings(fraction: float, half_life: float) -> None:
+    with pytest.raises(InputError):
+        Filling(fraction=fraction, half_life_h=half_life)
+
+
+def test_impossible_bladders() -> None:
+    with pytest.raises(InputError, match="not positive"):
+        Voiding(first_h=0.0, interval_h=1.0)
+    part = Filling(fraction=0.7, half_life_h=1.0)
+    with pytest.raises(InputError, match="140 %"):
+        time_integrated_coefficient_h([part, part], NEVER, F18_H)
+    with pytest.raises(InputError, match="never decays"):
+        time_integrated_coefficient_h([part], NEVER, inf)
