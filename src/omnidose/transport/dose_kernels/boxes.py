@@ -10,6 +10,7 @@ everywhere: energy is kept exactly, and the 1/r^2 of the point kernel never appe
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import numpy.typing as npt
@@ -21,10 +22,32 @@ Octant = tuple[int, int, int]
 
 #: Directions per face of the octant and axis: at least, per radius in voxels, at most.
 _LEAST, _PER_VOXEL, _MOST = 8, 6.0, 72
-#: Voxels up to here are made from shells, further ones from the dose at points.
-NEAR_VOXELS = 8
+#: Widest step of the radius, in voxels: triangles have kinks.
+_STEP = 0.05
+#: Photons, in largest sides: voxels nearer than the first distance are made from shells, nearer than the
+#: second from 27 points per voxel, further ones from the dose at centres.
+_NEAR, _MIDDLE = 3.0, 10.0
+#: Points and weights of Gauss's rule for a triangle of half width 1.
+_NODES, _WEIGHTS = (-math.sqrt(0.4), 0.0, math.sqrt(0.4)), (5 / 24, 7 / 12, 5 / 24)
 #: Weights at -1, 0, 1 voxel that have the second moment of a triangle of half width 1 (1/6).
 _STENCIL = (1 / 12, 5 / 6, 1 / 12)
+
+
+def voxels_kev(shells: Shells, voxel_g_cm2: tuple[float, float, float], last: Octant) -> ArrayF8:
+    """Energy per decay in voxels near and far, for kernels without an end (photons).
+
+    Parameters, Returns
+        As :func:`near_voxels_kev`.
+    """
+    out = far_voxels_kev(shells, voxel_g_cm2, last)
+    for make, sides in ((middle_voxels_kev, _MIDDLE), (near_voxels_kev, _NEAR)):
+        reach = sides * max(voxel_g_cm2)
+        nz, ny, nx = (
+            min(math.ceil(reach / side - 1e-9) - 1, n)
+            for side, n in zip(voxel_g_cm2[::-1], last, strict=True)
+        )
+        out[: nz + 1, : ny + 1, : nx + 1] = make(shells, voxel_g_cm2, (nz, ny, nx))
+    return out
 
 
 def octant_directions(count: int) -> tuple[ArrayF8, ArrayF8]:
@@ -61,7 +84,7 @@ def near_voxels_kev(shells: Shells, voxel_g_cm2: tuple[float, float, float], las
     shape = tuple(n + 2 for n in last)  # the last layer takes what reaches beyond
     total = np.zeros(int(np.prod(shape)))
     farthest = float(np.linalg.norm((np.asarray(last[::-1]) + 1) * side))
-    radius, energy = _nodes(shells, farthest)
+    radius, energy = _nodes(shells, farthest, _STEP * float(side.min()))
     wanted = np.clip(np.ceil(_LEAST + _PER_VOXEL * radius / side.min()), _LEAST, _MOST).astype(int)
     wanted += wanted % 2
     for count in np.unique(wanted):
@@ -75,14 +98,20 @@ def near_voxels_kev(shells: Shells, voxel_g_cm2: tuple[float, float, float], las
     return np.ascontiguousarray(octant / _images(octant.shape))
 
 
-def _nodes(shells: Shells, farthest: float) -> tuple[ArrayF8, ArrayF8]:
-    """Two Gauss points per shell, with their energies; shells beyond ``farthest`` are left out."""
-    low, high = shells.edge_g_cm2[:-1], shells.edge_g_cm2[1:]
-    used = (shells.energy_kev > 0) & (low < farthest)
-    node = 0.5 / np.sqrt(3)
-    middle, width = 0.5 * (low + high)[used], (high - low)[used]
-    radius = np.stack([middle - node * width, middle + node * width], axis=1).ravel()
-    return radius, np.repeat(0.5 * shells.energy_kev[used], 2)
+def _nodes(shells: Shells, farthest: float, step: float) -> tuple[ArrayF8, ArrayF8]:
+    """Radii and energies: shells in equal parts of at most ``step``, two Gauss points in each.
+
+    Shells beyond ``farthest`` are left out.
+    """
+    used = (shells.energy_kev > 0) & (shells.edge_g_cm2[:-1] < farthest)
+    low, width = shells.edge_g_cm2[:-1][used], np.diff(shells.edge_g_cm2)[used]
+    parts = np.maximum(np.ceil(width / step), 1).astype(int)
+    part = np.arange(parts.sum()) - np.repeat(np.cumsum(parts) - parts, parts)
+    width = np.repeat(width / parts, parts)
+    middle = np.repeat(low, parts) + (part + 0.5) * width
+    energy = np.repeat(shells.energy_kev[used] / parts, parts)
+    node = 0.5 / math.sqrt(3)
+    return np.concatenate([middle - node * width, middle + node * width]), np.tile(0.5 * energy, 2)
 
 
 def _share_out(place: ArrayF8, share: ArrayF8, shape: tuple[int, ...], total: ArrayF8) -> None:
@@ -108,6 +137,39 @@ def octant_sum_kev(octant_kev: npt.NDArray[np.floating]) -> float:
     return float(np.sum(octant_kev * _images(octant_kev.shape), dtype=np.float64))
 
 
+def middle_voxels_kev(shells: Shells, voxel_g_cm2: tuple[float, float, float], last: Octant) -> ArrayF8:
+    """Energy per decay in voxels, from the dose at 27 points (Gauss's rule for triangles).
+
+    Parameters, Returns
+        As :func:`near_voxels_kev`. The source voxel and its neighbours are meaningless: for 1/r^2 the error
+        is 0.06 (side/distance)^6, 0.01 % from three voxels on.
+    """
+    side = np.asarray(voxel_g_cm2)
+    dose = _LogDose(shells)
+    axes = [np.arange(n + 1)[:, None] + np.asarray(_NODES) for n in last]
+    z, y, x = (a * s for a, s in zip(axes, side[::-1], strict=True))
+    out = np.zeros(tuple(n + 1 for n in last))
+    for i, j, k in itertools.product(range(3), repeat=3):
+        weight = _WEIGHTS[i] * _WEIGHTS[j] * _WEIGHTS[k]
+        out += weight * dose(z[:, None, None, i] ** 2 + y[:, None, j] ** 2 + x[:, k] ** 2)
+    return np.asarray(out * float(np.prod(side)))
+
+
+class _LogDose:
+    """Energy per volume at squared distances, linear in the logarithms between the middles of shells."""
+
+    def __init__(self, shells: Shells) -> None:
+        low, high = np.maximum(shells.edge_g_cm2[:-1], 1e-6), shells.edge_g_cm2[1:]
+        middle = np.sqrt(low * high)
+        density = shells.energy_kev / np.diff(shells.edge_g_cm2) / (4 * np.pi * middle**2)
+        self.ln_r = np.log(middle)
+        self.ln_dose = np.log(np.maximum(density, 1e-300))
+
+    def __call__(self, distance2: ArrayF8) -> ArrayF8:
+        ln_r = 0.5 * np.log(np.maximum(distance2, 1e-12))
+        return np.asarray(np.exp(np.interp(ln_r, self.ln_r, self.ln_dose, right=-690.0)))
+
+
 def far_voxels_kev(shells: Shells, voxel_g_cm2: tuple[float, float, float], last: Octant) -> ArrayF8:
     """Energy per decay in voxels far from the source voxel, from the dose at their centres.
 
@@ -116,22 +178,17 @@ def far_voxels_kev(shells: Shells, voxel_g_cm2: tuple[float, float, float], last
 
     Notes
     -----
-    The mean over the triangles is that of a stencil of 27 centres with the same second moments: the error
-    is of fourth order, (1/2)(side/distance)^4 for 1/r^2, 0.02 % beyond eight voxels.
+    The mean over the triangles is that of a stencil of 27 centres with the same second moments: the error is
+    of fourth order, (1/2)(side/distance)^4 for 1/r^2, 0.005 % beyond ten voxels.
     """
     side = np.asarray(voxel_g_cm2)
-    middle = np.sqrt(np.maximum(shells.edge_g_cm2[:-1], 1e-6) * shells.edge_g_cm2[1:])
-    density = shells.energy_kev / np.diff(shells.edge_g_cm2) / (4 * np.pi * middle**2)
-    # the shells' radii are geometric: dose and radius are interpolated in their logarithms
-    ln_r, ln_k = np.log(middle), np.log(np.maximum(density, 1e-300))
-    closest = np.log(0.1 * side.min())
+    dose = _LogDose(shells)
     axes = [np.arange(-1, n + 2) * s for n, s in zip(last, side[::-1], strict=True)]
     out = np.empty(tuple(n + 1 for n in last))
     in_plane = axes[1][:, None] ** 2 + axes[2] ** 2
     planes: list[ArrayF8] = []
     for k, z in enumerate(axes[0]):
-        distance = np.maximum(0.5 * np.log(np.maximum(in_plane + z**2, 1e-12)), closest)
-        value = np.exp(np.interp(distance, ln_r, ln_k, right=-690.0))
+        value = dose(in_plane + z**2)
         value = _STENCIL[1] * value[:, 1:-1] + _STENCIL[0] * (value[:, :-2] + value[:, 2:])
         value = _STENCIL[1] * value[1:-1] + _STENCIL[0] * (value[:-2] + value[2:])
         planes = [*planes[-2:], value]

@@ -42,7 +42,7 @@ def path_of(key: str) -> Path:
 def read(key: str) -> dict[str, npt.NDArray[Any]] | None:
     """Return the arrays of a key; None if there are none, or if the file is damaged or another key's."""
     try:
-        with np.load(path_of(key), allow_pickle=False) as archive:
+        with path_of(key).open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
         return None

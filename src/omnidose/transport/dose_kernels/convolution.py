@@ -85,8 +85,8 @@ def convolve(activity: Volume, kernel: VoxelKernel, *, density: Volume | None = 
     -----
     With a density the energy of electrons and alphas is divided by the voxel's own mass. Dose of photons is
     kept: the energy that they leave goes with the mass. Neither sees that electrons fly further in lung:
-    within their range of a border this is an estimate. Fast Fourier transforms in single precision on arrays padded
-    by half a kernel: nothing wraps around. What comes out below 0 (rounding, 1e-7 of the largest dose) is 0.
+    within their range of a border this is an estimate. Fast Fourier transforms in single precision on arrays
+    padded by half a kernel: nothing wraps around. What comes out below 0 (rounding) is 0.
     """
     given = _checked_activity(activity)
     _check_spacing(activity, kernel.spacing_mm)

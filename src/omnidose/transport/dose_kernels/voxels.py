@@ -12,11 +12,10 @@ from omnidose.errors import InputError
 from omnidose.physics.nuclides import Nuclide
 from omnidose.transport.dose_kernels import cache
 from omnidose.transport.dose_kernels.boxes import (
-    NEAR_VOXELS,
     Octant,
-    far_voxels_kev,
     near_voxels_kev,
     octant_sum_kev,
+    voxels_kev,
 )
 from omnidose.transport.dose_kernels.emissions import RadiationYield
 from omnidose.transport.dose_kernels.media import Medium, medium_of
@@ -221,10 +220,7 @@ def _arrays(
     far_end = kernel.electron.edge_g_cm2[-1]
     around = tuple(int(np.ceil(far_end / side)) for side in scaled[::-1])
     electron = near_voxels_kev(kernel.electron, scaled, (around[0], around[1], around[2]))
-    photon = far_voxels_kev(kernel.photon, (x, y, z), last)
-    close = tuple(min(NEAR_VOXELS, n) for n in last)
-    near = near_voxels_kev(kernel.photon, (x, y, z), (close[0], close[1], close[2]))
-    photon[tuple(slice(0, n + 1) for n in close)] = near
+    photon = voxels_kev(kernel.photon, (x, y, z), last)
     unit = _unit_mgy(sides, medium)
     return {
         "electron": (electron * unit).astype(np.float32),
