@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
-from omnidose.validation import Claim, Suite
+from collections.abc import Iterator
+
+from omnidose.modalities.nuclear.proofs import (
+    kinetics,
+    kinetics_models,
+    kinetics_uncertainty,
+    nuclides,
+    photon_transport,
+)
+from omnidose.validation import Claim, Context, Row, Suite
+
+
+def _fits(context: Context) -> Iterator[Row]:
+    yield from kinetics.check_fits(context)
+    yield from kinetics.check_single_time_point(context)
+    yield from kinetics_models.check_biokinetics(context)
+
 
 SUITE = Suite(
     name="nuclear",
@@ -11,16 +27,23 @@ SUITE = Suite(
         Claim(
             name="chains",
             text="Decay chains: time integrals as radioactivedecay's to 1e-6, energies per decay to 0.1 %",
+            check=nuclides.check_chains,
         ),
         Claim(
             name="catalogue",
             text="Nuclides: every row of the SINFONIA table beside the bundled data, disagreements listed",
+            check=nuclides.check_catalogue,
         ),
         Claim(
             name="fits",
             text="Time-integrated activity to 0.5 % on the shared curves; one time point as published",
+            check=_fits,
         ),
-        Claim(name="bed", text="Lea-Catcheside G, BED and EQD2 to 0.2 % on the shared cases"),
+        Claim(
+            name="bed",
+            text="Lea-Catcheside G, BED and EQD2 to 0.2 % on the shared cases",
+            check=kinetics.check_bed,
+        ),
         Claim(name="kernel-balance", text="Dose kernels keep energy to 0.5 %"),
         Claim(
             name="kernel-voxels",
@@ -35,6 +58,7 @@ SUITE = Suite(
         Claim(
             name="photon-transport",
             text="Photon Monte Carlo of a Lu-177 SPECT: organs above 10 mL to 2 % in 60 s",
+            check=photon_transport.check,
         ),
         Claim(
             name="absorbed-fractions",
@@ -56,10 +80,12 @@ SUITE = Suite(
             name="coverage",
             text="95 % intervals cover the truth in 91 to 99 % of 200 synthetic patients, organ by organ",
         ),
-        Claim(name="uncertainty", text="EANM 2018 chain: analytic as Monte Carlo to 5 %"),
         Claim(
-            name="pet", text="A real whole-body FDG PET to organ doses, oddities resolved or asked for"
+            name="uncertainty",
+            text="EANM 2018 chain: analytic as Monte Carlo to 5 %",
+            check=kinetics_uncertainty.check_uncertainty,
         ),
+        Claim(name="pet", text="A real whole-body FDG PET to organ doses, oddities resolved or asked for"),
         Claim(name="bad-input", text="Bad input of nuclear medicine: one clear error each"),
     ),
 )
