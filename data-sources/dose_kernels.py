@@ -1,6 +1,7 @@
 """Make the packaged tables ``dose_kernel_electrons`` and ``dose_kernel_photons`` with our own Monte Carlo.
 
 ``python data-sources/dose_kernels.py [electrons|photons] [FOLDER]``; five minutes each on one thread.
+``python data-sources/dose_kernels.py checks FILE [FOLDER]`` picks published voxel S values for the checks.
 
 Electrons: ``omnidose.transport.electrons.point_kernel`` in water, energy inside a radius as a share of what
 is left, on a grid of r/X90. Photons: ``omnidose.transport.engine.simulate``, a point in endless water with
@@ -9,6 +10,7 @@ concentric spheres around it; scattered over unscattered kerma on a grid of mean
 
 from __future__ import annotations
 
+import csv
 import sys
 from pathlib import Path
 
@@ -16,7 +18,7 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 
 sys.path.insert(0, str(Path(__file__).parent))
-from _write import write_npz
+from _write import write_csv, write_npz
 
 from omnidose.physics.electron_stopping import csda_range_g_cm2
 from omnidose.physics.material_library import material
@@ -97,7 +99,7 @@ def electrons(folder: Path | None) -> None:
             "quantity": "point kernels of electrons in water: share of the energy left inside r/X90",
             "unit": "keV; g/cm2; shares; enclosed[energy, r/X90]; scaling_soft_bone[soft tissue, cortical "
             "bone; energy]: X90 of water over that of the medium",
-            "source": "omnidose's own electron Monte Carlo (docs/methods/electrons.md)",
+            "source": "omnidose's own electron Monte Carlo, run in 2026 (docs/methods/electrons.md)",
             "licence": "Apache-2.0",
             "made_by": "data-sources/dose_kernels.py electrons",
             "verified": "D: derived here; kernels of 100 keV and 1 MeV within 1.4 % of the peak of EGSnrc's",
@@ -189,7 +191,7 @@ def photons(folder: Path | None) -> None:
             "quantity": "point kernels of photons in water: kerma of scattered over kerma of "
             "unscattered photons",
             "unit": "keV; mean free paths; dimensionless [energy, mean free paths]",
-            "source": "omnidose's own photon Monte Carlo (docs/methods/dose-kernels.md)",
+            "source": "omnidose's own photon Monte Carlo, run in 2026 (docs/methods/dose-kernels.md)",
             "licence": "Apache-2.0",
             "made_by": "data-sources/dose_kernels.py photons",
             "verified": "D: derived here; kerma closes to 0.2 % of the emitted energy at 2 keV, 0.1 % from "
@@ -201,7 +203,72 @@ def photons(folder: Path | None) -> None:
     )
 
 
+#: What the checks need of the voxel tables: nuclide, sides in mm, offsets.
+_SOURCE_AND_NEIGHBOUR = ((0, 0, 0), (0, 0, 1))
+_TAIL = ((0, 0, 3), (0, 0, 4), (0, 0, 5), (3, 3, 3), (5, 5, 5))
+LANCONELLI = {
+    "90Y": ((2.21, 3.0, 4.42, 6.8), (*_SOURCE_AND_NEIGHBOUR, (5, 5, 5))),
+    "89Sr": ((2.21, 3.0, 4.42, 6.8), _SOURCE_AND_NEIGHBOUR),
+    "131I": ((3.0, 4.42), (*_SOURCE_AND_NEIGHBOUR, *_TAIL)),
+    "177Lu": ((3.0, 4.42), (*_SOURCE_AND_NEIGHBOUR, (0, 0, 3))),
+    "153Sm": ((3.0, 4.42), (*_SOURCE_AND_NEIGHBOUR, (0, 0, 3))),
+}
+#: MIRD Pamphlet 17 (W. E. Bolch et al., J. Nucl. Med. 40 (1999) 11S), 3 mm, as quoted in public code.
+MIRD17 = (
+    ("32P", 0, 0, 0, 1.65),
+    ("89Sr", 0, 0, 0, 1.55),
+    ("90Y", 0, 0, 0, 1.61),
+    ("131I", 0, 0, 0, 0.92),
+    ("131I", 5, 5, 5, 2.63e-5),
+    ("99mTc", 0, 0, 0, 0.0902),
+)
+
+
+def checks(published: Path, folder: Path | None) -> None:
+    """Write ``dose_kernel_checks_voxels`` from the voxel table of Lanconelli et al. as a CSV."""
+    lines = ["table,nuclide,side_mm,k,j,i,s_mgy_mbq_s"]
+    with published.open() as file:
+        for row in csv.DictReader(file):
+            offset = (int(row["i"]), int(row["j"]), int(row["k"]))
+            sides, offsets = LANCONELLI.get(row["nuclide"], ((), ()))
+            if row["tissue"] == "soft" and float(row["voxel_mm"]) in sides and offset in offsets:
+                lines.append(
+                    f"Lanconelli,{_standard(row['nuclide'])},{row['voxel_mm']},"
+                    f"{offset[0]},{offset[1]},{offset[2]},{row['S_mGy_per_MBq_s']}"
+                )
+    lines += [f"MIRD 17,{_standard(n)},3,{k},{j},{i},{s:g}" for n, k, j, i, s in MIRD17]
+    write_csv(
+        "dose_kernel_checks_voxels",
+        "\n".join(lines) + "\n",
+        {
+            "quantity": "published voxel S values in soft tissue, the few that checks need",
+            "unit": "mm; offsets in voxels; mGy per MBq s",
+            "source": "N. Lanconelli et al., Phys. Med. Biol. 57 (2012) 517-533 (free database); "
+            "W. E. Bolch et al., MIRD Pamphlet No. 17, J. Nucl. Med. 40 (1999) 11S-36S",
+            "doi": "10.1088/0031-9155/57/2/517",
+            "licence": "facts; the authors' database is free",
+            "made_by": "data-sources/dose_kernels.py checks FILE",
+            "verified": "B: Lanconelli from a public copy of the database (MGHPhysicsResearch/"
+            "MIRDCalculation); MIRD 17 as quoted in llekiMnitsuJ/resample_radial_dose_point_kernels",
+            "notes": "Lanconelli's Lu-177 and Sm-153 hold betas and photons only, no conversion and Auger "
+            "electrons",
+        },
+        folder,
+    )
+
+
+def _standard(name: str) -> str:
+    """Lu-177 from 177Lu."""
+    mass = name.rstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+    if name.endswith("mTc"):
+        return f"Tc-{mass}m"
+    return f"{name[len(mass) :]}-{mass}"
+
+
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["checks"]:
+        checks(Path(sys.argv[2]), Path(sys.argv[3]) if sys.argv[3:] else None)
+        sys.exit()
     todo = [a for a in sys.argv[1:] if a in ("electrons", "photons")] or ["electrons", "photons"]
     rest = [a for a in sys.argv[1:] if a not in ("electrons", "photons")]
     into = Path(rest[0]) if rest else None
