@@ -17,6 +17,7 @@ from omnidose import __version__
 from omnidose.cli.demo import demo
 from omnidose.cli.doctor import doctor
 from omnidose.cli.estimate import estimate
+from omnidose.cli.nuclide import nuclide
 from omnidose.cli.phantom import phantom_app
 from omnidose.cli.phantom_make import list_phantoms, make
 from omnidose.cli.validate import validate
@@ -39,6 +40,7 @@ app.command()(estimate)
 app.command()(demo)
 app.command()(validate)
 app.command()(doctor)
+app.command()(nuclide)
 phantom_app.command("make")(make)
 phantom_app.command("list")(list_phantoms)
 app.add_typer(phantom_app)
