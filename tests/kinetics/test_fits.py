@@ -112,6 +112,14 @@ def test_uncertainty_is_the_scatter_of_many_fits() -> None:
     assert np.mean([i.std_mbq_h for i in found]) == pytest.approx(scatter, rel=0.15)
 
 
+def test_uncertainty_of_constants() -> None:
+    found = [fit_curve(made(Shape.BI, 0.03, s), Shape.BI, half_life_h=LU177_H) for s in range(60)]
+    scatter = np.std([f.constants_per_h for f in found], axis=0)
+    assert np.median([f.constants_std_per_h for f in found], axis=0) == pytest.approx(scatter, rel=0.35)
+    held = fit_curve(made(Shape.RETAINED), Shape.RETAINED, half_life_h=LU177_H)
+    assert held.constants_std_per_h.tolist() == [0.0]
+
+
 def test_sampled_integrals_agree_where_the_curve_is_well_known() -> None:
     fit = fit_curve(made(Shape.MONO, 0.03), Shape.MONO, half_life_h=LU177_H)
     sampled = fit.sampled_integrals_mbq_h()

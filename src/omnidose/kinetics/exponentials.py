@@ -64,6 +64,12 @@ def constants_per_h(shape: Shape, free: ArrayF8, physical_per_h: float) -> Array
     return np.asarray(physical_per_h + _TERMS[shape].rate @ split(shape, free)[1])
 
 
+def constant_gradient(shape: Shape) -> ArrayF8:
+    """[terms, parameters] derivatives of the constants."""
+    rate = _TERMS[shape].rate
+    return np.hstack([np.zeros((rate.shape[0], amplitude_count(shape))), rate])
+
+
 def amplitudes_mbq(shape: Shape, free: ArrayF8) -> ArrayF8:
     """[terms] amplitudes a_i, of either sign."""
     return np.asarray(_TERMS[shape].amplitude @ split(shape, free)[0])

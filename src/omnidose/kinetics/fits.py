@@ -31,6 +31,7 @@ ON_BOUND = 1e-6
 NO_AMPLITUDE = 1e-9
 _GRID_POINTS = 15
 _STARTS = 4
+_FEW, _MANY = 40, 400
 
 
 class Weights(StrEnum):
@@ -87,6 +88,13 @@ class Fit:
     def constants_per_h(self) -> ArrayF8:
         """[terms] effective constants, slowest first."""
         return exponential.constants_per_h(self.shape, self.free, self._physical_per_h)
+
+    @property
+    def constants_std_per_h(self) -> ArrayF8:
+        """[terms] standard uncertainties of the effective constants; 0 for pure retention."""
+        slopes = exponential.constant_gradient(self.shape)
+        variance = np.einsum("ti,ij,tj->t", slopes, self.covariance, slopes)
+        return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
 
     @property
     def amplitudes_mbq(self) -> ArrayF8:
@@ -237,7 +245,7 @@ def fit_curve(
 
 
 def _solve(curve: TimeActivityCurve, shape: Shape, physical: float) -> ArrayF8:
-    from scipy.optimize import least_squares
+    from scipy.optimize import OptimizeResult, least_squares
 
     def misfit(free: ArrayF8) -> ArrayF8:
         fitted = exponential.activity_mbq(shape, free, curve.time_h, physical)
@@ -246,9 +254,8 @@ def _solve(curve: TimeActivityCurve, shape: Shape, physical: float) -> ArrayF8:
     def slope(free: ArrayF8) -> ArrayF8:
         return exponential.jacobian(shape, free, curve.time_h, physical) / curve.std_mbq[:, None]
 
-    best, least = None, inf
-    for start in _starts(curve, shape, physical):
-        found = least_squares(
+    def run(start: ArrayF8, evaluations: int) -> OptimizeResult:
+        return least_squares(
             misfit,
             start,
             jac=slope,
@@ -257,12 +264,15 @@ def _solve(curve: TimeActivityCurve, shape: Shape, physical: float) -> ArrayF8:
             xtol=1e-12,
             ftol=1e-12,
             gtol=1e-12,
-            max_nfev=400,
+            max_nfev=evaluations,
         )
-        if found.cost < least:
-            best, least = found.x, float(found.cost)
-    assert best is not None  # there is always a start
-    return np.asarray(best, dtype=np.float64)
+
+    # a few steps from each start tell which valley is the deepest; only there is it worth to go to the bottom
+    tried = [run(start, _FEW) for start in _starts(curve, shape, physical)]
+    best = min(tried, key=lambda found: float(found.cost))
+    if best.status == 0:  # the evaluations were used up
+        best = run(np.maximum(best.x, 1e-300), _MANY)
+    return np.asarray(best.x, dtype=np.float64)
 
 
 def _starts(curve: TimeActivityCurve, shape: Shape, physical: float) -> list[ArrayF8]:
