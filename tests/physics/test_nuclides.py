@@ -90,6 +90,7 @@ def test_the_library_is_sound() -> None:
         for lines in (item.gamma_lines, item.x_lines, item.electron_lines, item.alpha_lines):
             assert np.all(np.diff(lines.energy_kev) >= 0)
             assert np.all(lines.per_decay > 0)
+            assert np.all(lines.energy_kev > 0)
         shares = {
             mode: sum(d.branching_fraction for d in item.progeny if d.mode == mode)
             for mode in ("beta-", "alpha")

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import sys
 from collections import defaultdict
 from functools import cache
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
+from omnidose.data import load
 from omnidose.modalities.nuclear.proofs import nuclides as proofs
 from omnidose.physics.nuclides import Nuclide, nuclide, nuclide_names
 from omnidose.validation import Context, State, reference_dir
@@ -83,6 +89,47 @@ def test_positrons(name: str) -> None:
     assert ours.energy_per_decay_kev == pytest.approx(
         sum(e * y for e, y in theirs["beta_plus_mean"]), rel=0.03
     )
+
+
+@pytest.mark.reference
+def test_the_tables_can_be_made_again() -> None:
+    icrp()  # skips without the folder
+    folder = reference_dir()
+    assert folder is not None
+    emissions = json.loads((folder / "nuclides" / "decay2012_emissions.json").read_text("utf-8"))
+    script = _script("nuclides")
+    made, packaged = script.make(emissions), load("nuclides")
+    assert set(made) == set(packaged.columns)
+    for name, array in made.items():
+        if array.dtype.kind == "f":
+            np.testing.assert_allclose(array, packaged[name], rtol=1e-5, err_msg=name)
+        else:
+            assert array.tolist() == packaged[name].tolist(), name
+    table1 = folder / "nuclides" / "sinfonia_table1.csv"
+    tables = Path(proofs.__file__).parents[3] / "data" / "tables"
+    assert script.pinned() == (tables / "nuclides_pinned.csv").read_text("utf-8")
+    for module, function, table in (
+        ("nuclides_sinfonia", "entries", "nuclides_sinfonia"),
+        ("nuclides_catalogue", "catalogue", "nuclides_catalogue"),
+    ):
+        text = getattr(_script(module), function)(table1)
+        assert text == (tables / f"{table}.csv").read_text("utf-8")
+
+
+def _script(name: str) -> ModuleType:
+    path = Path(__file__).parents[2] / "data-sources" / f"{name}.py"
+    if not path.is_file():
+        pytest.skip("data-sources is not part of an installed package")
+    spec = importlib.util.spec_from_file_location(f"data_sources_{name}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    before = list(sys.path)
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path[:] = before
+    return module
 
 
 def test_every_row_of_the_claims_passes() -> None:

@@ -25,15 +25,18 @@ _LEGEND_PX = 20.0
 
 
 def write_plot(name: str, path: Path) -> None:
-    """Write the activities of a nuclide and its progeny, or of its generator's pure parent and of itself.
+    """Write the activities of a nuclide and its progeny, or of the parent that makes it.
+
+    Ingrowth is what people look at: of the progeny where they come to equilibrium, else in the generator.
 
     Raises
     ------
     OutputError
         If the file cannot be written.
     """
-    known = entry(name)
-    network = known.made_by[0].network() if known and known.made_by else chain(name)
+    known, network = entry(name), chain(name)
+    if known and known.made_by and all(e.kind == "none" for e in equilibria(network)):
+        network = known.made_by[0].network()
     try:
         path.write_text(draw(network), "utf-8")
     except OSError as error:
@@ -101,5 +104,6 @@ def _time_axis(network: DecayNetwork) -> tuple[ArrayF8, float, str]:
     end = 1.5 * max(reached, default=0.0)
     if end < 0.05 * parent_h:
         end = 5 * parent_h
+    end = min(end, 7 * parent_h)
     divisor, unit = next(((h, u) for h, u in _UNITS_H if end >= 3 * h), _UNITS_H[-1])
     return np.linspace(0.0, end, _POINTS), divisor, unit
