@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,7 @@ Octant = tuple[int, int, int]
 _LEAST, _PER_VOXEL, _MOST = 8, 6.0, 72
 #: Widest step of the radius, in voxels: triangles have kinks.
 _STEP = 0.05
+_POINTS = 60_000
 #: Photons, in largest sides: voxels nearer than the first distance are made from shells, nearer than the
 #: second from 27 points per voxel, further ones from the dose at centres.
 _NEAR, _MIDDLE = 3.0, 10.0
@@ -53,7 +55,7 @@ def voxels_kev(shells: Shells, voxel_g_cm2: tuple[float, float, float], last: Oc
 def octant_directions(count: int) -> tuple[ArrayF8, ArrayF8]:
     """Return unit vectors of the octant x, y, z > 0 [n, 3] and weights (sum 1), alike under permutations.
 
-    Gauss's points on the three faces of the unit cube that look that way.
+    Gauss's points on the three faces of the unit cube that look that way: first all of the x face.
     """
     node, weight = np.polynomial.legendre.leggauss(count)
     u, v = np.meshgrid(0.5 * (node + 1), 0.5 * (node + 1), indexing="ij")
@@ -81,7 +83,8 @@ def near_voxels_kev(shells: Shells, voxel_g_cm2: tuple[float, float, float], las
         [nz + 1, ny + 1, nx + 1] offsets from 0: one octant, all voxels of it alike for the others.
     """
     side = np.asarray(voxel_g_cm2)
-    shape = tuple(n + 2 for n in last)  # the last layer takes what reaches beyond
+    cubic = bool(np.all(side == side[0])) and last[0] == last[1] == last[2]
+    shape = (last[0] + 2, last[1] + 2, last[2] + 2)
     total = np.zeros(int(np.prod(shape)))
     farthest = float(np.linalg.norm((np.asarray(last[::-1]) + 1) * side))
     radius, energy = _nodes(shells, farthest, _STEP * float(side.min()))
@@ -89,13 +92,23 @@ def near_voxels_kev(shells: Shells, voxel_g_cm2: tuple[float, float, float], las
     wanted += wanted % 2
     for count in np.unique(wanted):
         points, weights = octant_directions(int(count))
+        if cubic:  # the other faces are turned copies of the first
+            points, weights = points[: count**2], 3 * weights[: count**2]
         chosen = wanted == count
-        for r, kev in zip(np.array_split(radius[chosen], 8), np.array_split(energy[chosen], 8), strict=True):
-            place = (r[:, None, None] * points[None]).reshape(-1, 3) / side
-            share = (kev[:, None] * weights[None]).ravel()
-            _share_out(place, share, shape, total)
-    octant = total.reshape(shape)[: last[0] + 1, : last[1] + 1, : last[2] + 1]
+        for r, kev in _chunks(radius[chosen], energy[chosen], weights.size):
+            place = (r[:, None, None] * (points / side)).reshape(-1, 3)
+            _share_out(place, (kev[:, None] * weights).ravel(), shape, total)
+    octant = total.reshape(shape)[:-1, :-1, :-1]
+    if cubic:
+        octant = (octant + octant.transpose(1, 2, 0) + octant.transpose(2, 0, 1)) / 3
     return np.ascontiguousarray(octant / _images(octant.shape))
+
+
+def _chunks(radius: ArrayF8, energy: ArrayF8, directions: int) -> Iterator[tuple[ArrayF8, ArrayF8]]:
+    """Yield radii and energies in parts that make at most so many points, for the processor's cache."""
+    size = max(_POINTS // directions, 1)
+    for start in range(0, radius.size, size):
+        yield radius[start : start + size], energy[start : start + size]
 
 
 def _nodes(shells: Shells, farthest: float, step: float) -> tuple[ArrayF8, ArrayF8]:
@@ -114,16 +127,16 @@ def _nodes(shells: Shells, farthest: float, step: float) -> tuple[ArrayF8, Array
     return np.concatenate([middle - node * width, middle + node * width]), np.tile(0.5 * energy, 2)
 
 
-def _share_out(place: ArrayF8, share: ArrayF8, shape: tuple[int, ...], total: ArrayF8) -> None:
-    """Add energies at points (x, y, z in voxels) to the eight voxels around each."""
-    whole = np.floor(place).astype(np.int64)
-    rest = place - whole
-    size = np.array(shape[::-1])
-    for corner in itertools.product((0, 1), repeat=3):
-        index = np.minimum(whole + corner, size - 1)
-        weight = share * np.prod(np.where(corner, rest, 1 - rest), axis=1)
-        flat = (index[:, 2] * shape[1] + index[:, 1]) * shape[2] + index[:, 0]
-        total += np.bincount(flat, weights=weight, minlength=total.size)
+def _share_out(place: ArrayF8, share: ArrayF8, shape: Octant, total: ArrayF8) -> None:
+    """Add energies at points (x, y, z in voxels) to the eight voxels around each; drop points beyond."""
+    whole = place.astype(np.int64)  # places are positive
+    inside = np.all(whole < np.array(shape[::-1]) - 1, axis=1)
+    whole, rest, share = whole[inside], (place - whole)[inside], share[inside]
+    flat = (whole[:, 2] * shape[1] + whole[:, 1]) * shape[2] + whole[:, 0]
+    for step_z, z in ((0, share * (1 - rest[:, 2])), (shape[1] * shape[2], share * rest[:, 2])):
+        for step_y, y in ((0, z * (1 - rest[:, 1])), (shape[2], z * rest[:, 1])):
+            for step, weight in ((0, y * (1 - rest[:, 0])), (1, y * rest[:, 0])):
+                total += np.bincount(flat + (step_z + step_y + step), weights=weight, minlength=total.size)
 
 
 def _images(shape: tuple[int, ...]) -> ArrayF8:
