@@ -27,7 +27,8 @@ FORBIDDEN = re.compile(r"GPL|non-?commercial|\bNC\b|not redistributable|do not b
 GRADE_COLUMNS = ("grade", "verified", "checked", "verification")
 #: Tables with rows that rest on memory, and where that is told to the user.
 SAID_UNVERIFIED = {
-    "stylised_dimensions": "shapes of equation-based phantoms; phantom notes and report say so"
+    "stylised_dimensions": "shapes of equation-based phantoms; phantom notes and report say so",
+    "kinetics_models_recalled": "asked for by recalled=True; every result says so",
 }
 ADDRESS = re.compile(r"/(work|home|root|tmp)/|\bC:\\")
 
