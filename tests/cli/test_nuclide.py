@@ -88,6 +88,7 @@ def test_a_nuclide_alone_is_drawn_too() -> None:
         (("Lu-176",), "Lu-177, Lu-177m"),
         (("lutetium",), "no name of a nuclide"),
         (("--plot", "x.svg"), "a drawing of no nuclide"),
+        (("F-18", "--library", "endf"), "decay2012, icrp107"),
         (("F-18", "--plot", "/no/such/folder/x.svg"), "cannot write the drawing"),
     ],
 )

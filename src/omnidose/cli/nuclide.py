@@ -26,6 +26,9 @@ def nuclide(
     plot: Annotated[
         Path | None, typer.Option(help="Draw ingrowth and decay over time into this SVG file.")
     ] = None,
+    library: Annotated[
+        str, typer.Option(help="decay2012 (bundled), or icrp107 (packages of its own to install).")
+    ] = "decay2012",
 ) -> None:
     """Show a radionuclide: half-life, emissions, progeny, ranges, production, partners, use."""
     if not name:
@@ -33,13 +36,15 @@ def nuclide(
             raise InputError("a drawing of no nuclide", where="--plot", todo="name one: Lu-177")
         _list(as_json)
         return
+    from omnidose.physics.nuclides import as_library
     from omnidose.physics.nuclides_sheet import sheet
 
-    content = sheet(name)
+    chosen = as_library(library)
+    content = sheet(name, chosen)
     if plot is not None:
         from omnidose.cli.nuclide_plot import write_plot
 
-        write_plot(name, plot)
+        write_plot(name, plot, chosen)
     if as_json:
         print(json.dumps(content, indent=1, allow_nan=False))
         return

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from omnidose.errors import OutputError
 from omnidose.physics.decay import DecayNetwork, chain
 from omnidose.physics.decay_equilibrium import equilibria
+from omnidose.physics.nuclides import Library
 from omnidose.physics.nuclides_catalogue import entry
 from omnidose.report.charts import CHART, LINES_MAX, MARGIN, nice_ticks
 from omnidose.report.words import tick
@@ -24,7 +25,7 @@ _UNITS_H = ((365.2422 * 24, "a"), (24.0, "d"), (1.0, "h"), (1 / 60, "min"), (1 /
 _LEGEND_PX = 20.0
 
 
-def write_plot(name: str, path: Path) -> None:
+def write_plot(name: str, path: Path, library: Library = "decay2012") -> None:
     """Write the activities of a nuclide and its progeny, or of the parent that makes it.
 
     Ingrowth is what people look at: of the progeny where they come to equilibrium, else in the generator.
@@ -34,7 +35,7 @@ def write_plot(name: str, path: Path) -> None:
     OutputError
         If the file cannot be written.
     """
-    known, network = entry(name), chain(name)
+    known, network = entry(name), chain(name, library=library)
     if known and known.made_by and all(e.kind == "none" for e in equilibria(network)):
         network = known.made_by[0].network()
     try:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from omnidose.errors import InputError
 from omnidose.physics.decay_exponential import exponential
-from omnidose.physics.nuclides import Daughter, is_radioactive, nuclide
+from omnidose.physics.nuclides import Daughter, Library, is_radioactive, nuclide
 from omnidose.physics.nuclides_names import standard
 
 ArrayF8 = npt.NDArray[np.float64]
@@ -323,6 +323,7 @@ def chain(
     removals: Iterable[Removal] = (),
     moves: Iterable[Move] = (),
     stop: Collection[str] = (),
+    library: Library = "decay2012",
 ) -> DecayNetwork:
     """Return the network of a nuclide and everything that it becomes.
 
@@ -332,11 +333,13 @@ def chain(
         See :class:`DecayNetwork`; one region and decay alone by default.
     stop
         Nuclides that are not followed (``["Bi-207"]`` for At-211, ``["Tc-99"]``), nor what they become.
+    library
+        See :func:`omnidose.physics.nuclides.nuclide`.
 
     Notes
     -----
-    Ends are stable nuclides, and Rn-217 (1.2e-4 of At-217's decays) and At-215 (4e-6 of Po-215's), which
-    decay_2012's selection does not hold.
+    Ends are stable nuclides. The bundled library also ends at Rn-217 (1.2e-4 of At-217's decays) and At-215
+    (4e-6 of Po-215's), which it does not hold.
 
     Raises
     ------
@@ -345,7 +348,7 @@ def chain(
     """
     left_out = {standard(name) for name in stop}
     found: dict[str, Species] = {}
-    _collect(nuclide(parent).name, left_out, found)
+    _collect(nuclide(parent, library).name, left_out, library, found)
     return DecayNetwork(
         species=tuple(reversed(found.values())),
         regions=tuple(regions),
@@ -354,11 +357,11 @@ def chain(
     )
 
 
-def _collect(name: str, left_out: Collection[str], found: dict[str, Species]) -> None:
+def _collect(name: str, left_out: Collection[str], library: Library, found: dict[str, Species]) -> None:
     """Depth first, daughters before their parent: reversed, every parent stands before its daughters."""
-    if name in found or name in left_out or not is_radioactive(name):
+    if name in found or name in left_out or not is_radioactive(name, library):
         return
-    item = nuclide(name)
+    item = nuclide(name, library)
     for daughter in reversed(item.progeny):
-        _collect(daughter.name, left_out, found)
+        _collect(daughter.name, left_out, library, found)
     found[name] = Species(name=name, half_life_s=item.half_life_s, progeny=item.progeny)

@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
+from typing import Literal, cast, get_args
 
 import numpy as np
 
 from omnidose.data import load
 from omnidose.errors import InputError
 from omnidose.physics.beta import BetaBranch
+from omnidose.physics.nuclides_icrp107 import has, load_icrp107
 from omnidose.physics.nuclides_names import ELEMENTS, parse, standard_name
 from omnidose.physics.nuclides_spectra import ArrayF8, Continuum, Lines, continuum
 
 #: Mass number of the alpha particle: shares momentum with the rest of the nucleus.
 _ALPHA_A = 4
+Library = Literal["decay2012", "icrp107"]
+
 #: Kinds of radiation of :attr:`Nuclide.energy_per_decay_kev`, in that order.
 RADIATION_TYPES = ("gamma", "x", "annihilation", "beta-", "beta+", "electron", "alpha", "recoil")
 
@@ -131,25 +134,35 @@ class Nuclide:
         return energy["gamma"] + energy["x"] + energy["annihilation"]
 
 
-def nuclide(name: str) -> Nuclide:
+def nuclide(name: str, library: Library = "decay2012") -> Nuclide:
     """Return a radionuclide by any of its names: ``Lu-177``, ``177Lu``, ``Tc-99m``, ``lutetium-177``.
+
+    Parameters
+    ----------
+    library
+        ``decay2012``: bundled. ``icrp107``: all of ICRP 107, from packages that a user installs
+        (:mod:`omnidose.physics.nuclides_icrp107`); it lists no end points of betas.
 
     Raises
     ------
     InputError
         If the text is no name of a nuclide, or the library has no such nuclide; near ones are named.
+    DependencyError
+        If the packages of ICRP 107 are wanted and not there.
     """
     z, a, isomer = parse(name)
     wanted = standard_name(z, a, isomer)
+    if is_radioactive(wanted, library) and library == "icrp107":
+        return load_icrp107(wanted)
     names = nuclide_names()
-    if wanted in names:
+    if wanted in names and library == "decay2012":
         return _load(names.index(wanted))
-    element = wanted.partition("-")[0]
-    near = [n for n in names if n.startswith(f"{element}-")] or get_close_matches(wanted, names, n=4)
+    same = [n for n in names if parse(n)[0] == z]
+    near = same or sorted(names, key=lambda n: (abs(parse(n)[0] - z), abs(parse(n)[1] - a)))[:4]
     raise InputError(
-        f"the library has no radionuclide '{wanted}'",
+        f"the library {library} has no radionuclide '{wanted}'",
         where=name if name != wanted else "",
-        allowed=f"near ones: {', '.join(near)}" if near else "",
+        allowed=f"near ones: {', '.join(near)}",
         todo="`omnidose nuclide` lists all",
     )
 
@@ -159,9 +172,29 @@ def nuclide_names() -> tuple[str, ...]:
     return tuple(load("nuclides")["name"].tolist())
 
 
-def is_radioactive(name: str) -> bool:
-    """Whether the library has a nuclide of this (standard) name; ends of chains are stable or not in it."""
-    return name in nuclide_names()
+def is_radioactive(name: str, library: Library = "decay2012") -> bool:
+    """Whether a library has a nuclide of this (standard) name; ends of chains are stable or not in it.
+
+    Raises
+    ------
+    InputError
+        If there is no such library.
+    """
+    return has(name) if as_library(library) == "icrp107" else name in nuclide_names()
+
+
+def as_library(text: str) -> Library:
+    """Return the library of this name.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    for known in get_args(Library):
+        if text == known:
+            return cast(Library, known)
+    raise InputError(f"there is no library '{text}'", allowed=", ".join(get_args(Library)))
 
 
 def _merged(*parts: Lines) -> Lines:

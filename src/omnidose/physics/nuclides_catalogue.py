@@ -13,7 +13,7 @@ from omnidose.data import load
 from omnidose.errors import InputError
 from omnidose.physics.decay import DecayNetwork, Species, chain
 from omnidose.physics.nuclides import Daughter, is_radioactive, nuclide
-from omnidose.physics.nuclides_names import atomic_number, parse, standard_name
+from omnidose.physics.nuclides_names import atomic_number, parse, standard, standard_name
 
 #: Charge and mass of what goes into a nucleus or comes out of it.
 _PARTICLES = {"n": (0, 1), "p": (1, 1), "d": (1, 2), "a": (2, 4), "g": (0, 0)}
@@ -78,7 +78,7 @@ class Entry:
 
 def entry(name: str) -> Entry | None:
     """Return the entry of a nuclide, or None if it has no use of its own (most progeny)."""
-    return _entries().get(nuclide(name).name)
+    return _entries().get(standard(name))
 
 
 def entries() -> tuple[Entry, ...]:

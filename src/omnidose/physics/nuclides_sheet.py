@@ -7,32 +7,33 @@ from typing import Any
 
 from omnidose.data import load
 from omnidose.physics.alpha_stopping import alpha_let_kev_um, alpha_range_g_cm2, mean_alpha_let_kev_um
-from omnidose.physics.decay import chain
+from omnidose.physics.decay import DecayNetwork, chain
 from omnidose.physics.decay_equilibrium import equilibria
 from omnidose.physics.electron_stopping import LOWEST_KEV, csda_range_g_cm2
 from omnidose.physics.material_library import material
-from omnidose.physics.nuclides import Nuclide, nuclide
+from omnidose.physics.nuclides import Library, Nuclide, nuclide
 from omnidose.physics.nuclides_catalogue import Entry, Generator, entry
 from omnidose.physics.nuclides_spectra import Lines
 
 TISSUE = "soft tissue"
+SOURCES = {"icrp107": "ICRP Publication 107 (2008) through icrp107-database and radioactivedecay"}
 #: Lines listed per kind of radiation, and the least number per decay of one that is.
 LINES_MAX, LEAST_PER_DECAY = 12, 1e-4
 #: Least betas or positrons per decay whose range is told.
 LEAST_BETAS = 1e-3
 
 
-def sheet(name: str) -> dict[str, Any]:
+def sheet(name: str, library: Library = "decay2012") -> dict[str, Any]:
     """Return half-life, emissions, energies, progeny, ranges, production, partners and use of a nuclide.
 
     Units stand in the keys; what is not there is None or an empty list.
 
     Raises
     ------
-    InputError
-        If the library has no such nuclide.
+    InputError, DependencyError
+        As :func:`omnidose.physics.nuclides.nuclide`.
     """
-    item = nuclide(name)
+    item = nuclide(name, library)
     known = entry(name)
     return {
         "name": item.name,
@@ -46,9 +47,9 @@ def sheet(name: str) -> dict[str, Any]:
         "progeny": [
             {"name": d.name, "branching": d.branching_fraction, "mode": d.mode} for d in item.progeny
         ],
-        "in_equilibrium": _chain(item),
+        "in_equilibrium": _chain(chain(item.name, library=library)),
         "medicine": _medicine(known) if known else None,
-        "source": str(load("nuclides").info["source"]),
+        "source": SOURCES.get(library) or str(load("nuclides").info["source"]),
     }
 
 
@@ -108,15 +109,13 @@ def _range(what: str, energy_kev: float, medium: str, range_mm: float) -> dict[s
     return {"what": what, "energy_kev": energy_kev, "medium": medium, "range_mm": range_mm}
 
 
-def _chain(item: Nuclide) -> list[dict[str, Any]]:
+def _chain(network: DecayNetwork) -> list[dict[str, Any]]:
     """Progeny of the pure nuclide, with the time until they are in equilibrium with it."""
-    network = chain(item.name)
-    if len(network.states) == 1:
-        return []
+    half_life_s = {item.name: item.half_life_s for item in network.species}
     return [
         {
             "name": one.name,
-            "half_life_s": nuclide(one.name).half_life_s,
+            "half_life_s": half_life_s[one.name],
             "kind": one.kind,
             "activity_ratio": _finite(one.ratio),
             "reached_h": _finite(one.reached_h),

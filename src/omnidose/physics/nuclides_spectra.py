@@ -109,12 +109,18 @@ def continuum(
         branches, daughter_z=daughter_z, mass_number=mass_number, positron=positron, bins=BINS
     )
     if mean_kev > 0:
-        number = _tilt(edges, number, mean_kev)
+        number = tilted(edges, number, mean_kev)
     return Continuum(edges_kev=edges, per_decay=number)
 
 
-def _tilt(edges_kev: ArrayF8, number: ArrayF8, mean_kev: float) -> ArrayF8:
-    """Multiply with exp(a E) so that the mean is met; the sum stays."""
+def tilted(edges_kev: ArrayF8, number: ArrayF8, mean_kev: float) -> ArrayF8:
+    """Return the numbers per bin times exp(a E), with a chosen so that the mean is met; the sum stays.
+
+    Raises
+    ------
+    DataError
+        If no such spectrum has this mean.
+    """
     middle = 0.5 * (edges_kev[1:] + edges_kev[:-1])
     x = middle / edges_kev[-1]
     wanted, a = mean_kev / edges_kev[-1], 0.0
