@@ -17,6 +17,7 @@ from omnidose import __version__
 from omnidose.cli.demo import demo
 from omnidose.cli.doctor import doctor
 from omnidose.cli.estimate import estimate
+from omnidose.cli.nuclear import nuclear_app
 from omnidose.cli.nuclide import nuclide
 from omnidose.cli.phantom import phantom_app
 from omnidose.cli.phantom_make import list_phantoms, make
@@ -44,6 +45,7 @@ app.command()(nuclide)
 phantom_app.command("make")(make)
 phantom_app.command("list")(list_phantoms)
 app.add_typer(phantom_app)
+app.add_typer(nuclear_app)
 
 
 def _print_version(wanted: bool) -> None:

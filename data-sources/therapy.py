@@ -1,0 +1,152 @@
+"""Write the packaged tables of therapy planning: limits of doses, absorbed fractions of the whole body.
+
+Run: ``python data-sources/therapy.py [limits] [photons]`` (both without an argument; photons: minutes)
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from _write import write_csv
+
+SCRIPT = "data-sources/therapy.py"
+ENERGIES_KEV = (
+    15.0,
+    20.0,
+    30.0,
+    50.0,
+    80.0,
+    120.0,
+    200.0,
+    300.0,
+    400.0,
+    500.0,
+    700.0,
+    1000.0,
+    1500.0,
+    2500.0,
+)
+HISTORIES = 4e5
+VOXEL_MM = 8.0
+
+DOTATATE = "EANM dosimetry committee 2022, Eur J Nucl Med Mol Imaging 49:1778 (177Lu, PMC9015994)"
+SOP_Y90 = "EANM SOP 2021 for 90Y microspheres, EJNMMI Physics 8:77"
+KIDNEY_BED = (
+    "Bodei et al. 2008, Eur J Nucl Med Mol Imaging 35:1847, and Barone et al. 2005, J Nucl Med 46:99S"
+)
+# key, organ, quantity, limit (Gy), alpha/beta (Gy), repair half-time (h), meaning, source, grade
+LIMITS = (
+    ("kidneys", "kidneys", "dose", 23.0, 0, 0,
+     "lower end of the tolerance carried over from external beams (23 to 29 Gy)",
+     "Emami et al. 1991, Int J Radiat Oncol Biol Phys 21:109, as used for radionuclides", "D"),
+    ("kidneys-high", "kidneys", "dose", 29.0, 0, 0, "upper end of that range", "as kidneys", "D"),
+    ("kidneys-bed", "kidneys", "bed", 40.0, 2.6, 2.8, "without risk factors", KIDNEY_BED, "D"),
+    ("kidneys-bed-risk", "kidneys", "bed", 28.0, 2.6, 2.8,
+     "hypertension, diabetes or earlier nephrotoxic therapy", KIDNEY_BED, "D"),
+    ("red-marrow", "red-marrow", "dose", 2.0, 0, 0, "all cycles together", DOTATATE, "D"),
+    ("blood", "blood", "dose", 2.0, 0, 0, "one therapy of thyroid cancer",
+     "Benua et al. 1962, Am J Roentgenol 87:171; EANM 2008, Eur J Nucl Med Mol Imaging 35:1405", "D"),
+    ("lungs", "lungs", "dose", 30.0, 0, 0, "one session", SOP_Y90, "D"),
+    ("lungs-cumulated", "lungs", "dose", 50.0, 0, 0, "all sessions together", SOP_Y90, "D"),
+    ("tumour-tcp50", "liver tumour", "dose", 292.0, 0, 0,
+     "half of the tumours respond (mRECIST), glass microspheres, mean dose by 90Y PET (primary cancer and "
+     "metastases): a response, no limit", "Dewaraja et al. 2020, J Nucl Med 61:104, abstract", "C"),
+)  # fmt: skip
+
+
+def text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return rows as CSV."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def limits() -> None:
+    """Write the limits and responses that a plan can be held against."""
+    header = (
+        "key",
+        "organ",
+        "quantity",
+        "limit_gy",
+        "alpha_beta_gy",
+        "repair_h",
+        "meaning",
+        "source",
+        "grade",
+    )
+    write_csv(
+        "therapy_limits",
+        text(header, LIMITS),
+        {
+            "quantity": "absorbed doses and BED that therapy with radionuclides is held against",
+            "unit": "Gy; h",
+            "source": "publications as named in every row",
+            "licence": "facts: single published numbers with their citation",
+            "made_by": SCRIPT,
+            "verified": "by row: C read in the abstract, D as quoted in later papers and not read in the first print",
+            "notes": "Conventions of practice, no physics: a plan names the one it used, and a user can give "
+            "another. alpha_beta and repair 0: none needed.",
+        },
+    )
+
+
+def photons() -> None:
+    """Write the share of photon energy that a body with uniform activity absorbs, by energy."""
+    from omnidose.anatomy.stylised.make import make_phantom
+    from omnidose.transport.dose_kernels.emissions import RadiationYield
+    from omnidose.transport.dose_kernels.photon_transport import transport_photons
+    from omnidose.transport.scene import VoxelGrid
+    from omnidose.transport.tally import MGY_PER_KEV_G, Region
+    from omnidose.volume import Volume
+
+    rows = []
+    for sex in ("M", "F"):
+        body = make_phantom(sex, voxel_mm=VOXEL_MM)
+        inside = body.labels > 0
+        mass = np.where(inside, body.density_g_cm3, 0.0).astype(np.float64)
+        mass_g = float(mass.sum()) * (VOXEL_MM / 10) ** 3
+        voxels = VoxelGrid(
+            grid=body.grid,
+            materials=body.materials,
+            material_index=body.material_index,
+            density_g_cm3=body.density_g_cm3,
+        )
+        activity = Volume(array=mass / mass.sum(), affine_lps_mm=body.grid.affine_lps_mm)
+        region = Region(key="body", voxels=np.flatnonzero(inside.ravel()))
+        for energy in ENERGIES_KEV:
+            line = RadiationYield(
+                name=f"{energy:g} keV", photon_kev=np.array([energy]), photon_per_decay=np.ones(1)
+            )
+            found = transport_photons(
+                activity, line, voxels, regions=[region], histories=HISTORIES, voxel_map=False, seed=7
+            )
+            share = found.of("body") * mass_g / (1e6 * MGY_PER_KEV_G * energy)
+            rows.append((sex, energy, f"{share:.4f}", f"{mass_g:.0f}"))
+            print(*rows[-1], flush=True)
+    write_csv(
+        "therapy_body_photons",
+        text(("sex", "energy_kev", "absorbed_fraction", "body_g"), rows),
+        {
+            "quantity": "share of the energy of photons that a whole body absorbs of uniform activity in it",
+            "unit": "keV; 1; g",
+            "source": "omnidose's own photon Monte Carlo on its equation-based adults",
+            "licence": "Apache-2.0",
+            "made_by": SCRIPT,
+            "verified": "D: derived here; beside published whole-body terms in the rows of nuclear.planning",
+            "notes": f"{HISTORIES:.0f} photons for each energy, voxels of {VOXEL_MM:g} mm; uniform by mass.",
+        },
+    )
+
+
+if __name__ == "__main__":
+    asked = sys.argv[1:] or ["limits", "photons"]
+    if "limits" in asked:
+        limits()
+    if "photons" in asked:
+        photons()

@@ -1,0 +1,27 @@
+"""``omnidose nuclear``: curves, kernels, organ doses and therapy plans of nuclear medicine."""
+
+from __future__ import annotations
+
+import typer
+
+from omnidose.cli.nuclear_fit import fit
+from omnidose.cli.nuclear_kernel import kernel
+
+nuclear_app = typer.Typer(
+    name="nuclear",
+    help="Nuclear medicine: curves to decays, dose kernels, therapy plans.",
+    no_args_is_help=True,
+)
+plan_app = typer.Typer(
+    name="plan",
+    help="Activity of a therapy, with the probability that a limit is kept.",
+    no_args_is_help=True,
+)
+nuclear_app.command()(fit)
+nuclear_app.command()(kernel)
+nuclear_app.add_typer(plan_app)
+
+
+@nuclear_app.callback()
+def nuclear() -> None:
+    """Nuclear medicine: curves to decays, dose kernels, therapy plans."""
