@@ -50,7 +50,9 @@ class RadiationYield:
 
     def __post_init__(self) -> None:
         for key in _ARRAYS:
-            object.__setattr__(self, key, np.array(getattr(self, key), dtype=np.float64, ndmin=1))
+            array = np.array(getattr(self, key), dtype=np.float64, ndmin=1)
+            array.setflags(write=False)  # a kernel is kept under their hash
+            object.__setattr__(self, key, array)
         where = f"radiations of {self.name}"
         betas = self.beta_per_decay.size
         if (
