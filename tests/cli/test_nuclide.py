@@ -38,6 +38,13 @@ def test_generators_are_told(cli: Callable[..., Any]) -> None:
     assert "highest after 22.84 h" in text
 
 
+def test_newer_half_lives_are_told(cli: Callable[..., Any]) -> None:
+    text = " ".join(cli("nuclide", "Tb-161").out.split())
+    assert "half-life 6.89 d" in text
+    assert "Measured since: 6.964 d" in text
+    assert sheet("Lu-177")["half_life_measured_since"] is None
+
+
 def test_doubtful_routes_are_told(cli: Callable[..., Any]) -> None:
     assert "Doubtful as printed" in cli("nuclide", "Bi-213").out
 

@@ -109,6 +109,12 @@ def _print_head(console: Console, content: dict[str, Any]) -> None:
         f"[bold]{content['name']}[/bold]  {content['element']}, half-life {duration(content['half_life_s'])}",
         highlight=False,
     )
+    newer = content["half_life_measured_since"]
+    if newer:
+        console.print(
+            f"[yellow]Measured since:[/yellow] {duration(newer['half_life_s'])} ({escape(newer['source'])})",
+            highlight=False,
+        )
     energy = content["energy_per_decay_kev"]
     words = ", ".join(f"{kind} {value:.4g}" for kind, value in energy.items() if value >= 1e-3)
     console.print(f"Energy per decay, keV: {words}", highlight=False)

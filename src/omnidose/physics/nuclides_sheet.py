@@ -41,6 +41,7 @@ def sheet(name: str, library: Library = "decay2012") -> dict[str, Any]:
         "z": item.z,
         "a": item.a,
         "half_life_s": item.half_life_s,
+        "half_life_measured_since": _measured_since(item.name),
         "energy_per_decay_kev": item.energy_per_decay_kev,
         "emissions": _emissions(item),
         "ranges": _ranges(item),
@@ -51,6 +52,14 @@ def sheet(name: str, library: Library = "decay2012") -> dict[str, Any]:
         "medicine": _medicine(known) if known else None,
         "source": SOURCES.get(library) or str(load("nuclides").info["source"]),
     }
+
+
+def _measured_since(name: str) -> dict[str, Any] | None:
+    """Newer measurement of the half-life that the evaluations behind the library do not know."""
+    for row in load("nuclides_pinned").rows():
+        if row["nuclide"] == name and row["quantity"] == "half-life measured since":
+            return {"half_life_s": float(row["value"]), "source": str(row["source"])}
+    return None
 
 
 def _emissions(item: Nuclide) -> list[dict[str, Any]]:
