@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from omnidose.modalities.nuclear.proofs import (
+    kernels,
     kinetics,
     kinetics_models,
     kinetics_uncertainty,
@@ -44,16 +45,18 @@ SUITE = Suite(
             text="Lea-Catcheside G, BED and EQD2 to 0.2 % on the shared cases",
             check=kinetics.check_bed,
         ),
-        Claim(name="kernel-balance", text="Dose kernels keep energy to 0.5 %"),
+        Claim(name="kernel-balance", text="Dose kernels keep energy to 0.5 %", check=kernels.check_balance),
         Claim(
             name="kernel-voxels",
             text="Voxel S values: source and first neighbour of pure beta emitters within 3 % of Lanconelli "
             "and MIRD 17, photon tail within 10 %",
+            check=kernels.check_voxels,
         ),
-        Claim(name="kernel-spheres", text="Spheres of Lu-177 within 2 %"),
+        Claim(name="kernel-spheres", text="Spheres of Lu-177 within 2 %", check=kernels.check_spheres),
         Claim(
             name="kernel-time",
             text="A new nuclide and voxel size in 20 s cold and 0.2 s cached; a convolution of 128^3 in 2 s",
+            check=kernels.check_time,
         ),
         Claim(
             name="photon-transport",
