@@ -23,7 +23,11 @@ _RELATIVE = "relative to the 931 keV line as 100; per 100 decays that has 75"
 _CAPTURES = "per 100 electron captures, not per 100 decays: 83.3 % of the decays"
 _OTHER = "another evaluation"
 _ICRP = "another evaluation, near ICRP 107"
-_GROUND = "end point from an older decay energy"
+#: Decay energies of AME2020 (M. Wang et al., Chinese Phys. C 45 (2021) 030003) decide which end points are old.
+_CU67 = "bundled decay energy 576 keV is old: AME2020 560.8 keV"
+_TB152 = "bundled decay energy 3850 keV is old: AME2020 3990 keV"
+_BI213 = "bundled decay energy 1432 keV is old: AME2020 1421.8 keV"
+_LA132 = "end point from an older decay energy: AME2020 4711 keV gives the bundled one"
 #: (nuclide, kind, energy as printed; 0: half-life) -> why it differs from decay_2012.
 DOUBTS = {
     ("Cu-61", "half-life", 0): "3.333 h rounded up",
@@ -34,16 +38,16 @@ DOUBTS = {
     ("Co-55", "gamma", 931): _RELATIVE,
     ("Co-55", "gamma", 1408): _RELATIVE,
     ("Cu-61", "beta+", 1215): "all positrons, not those of this branch (51)",
-    ("Cu-67", "beta-", 562): _GROUND,
-    ("Cu-67", "beta-", 468): _GROUND,
-    ("Cu-67", "beta-", 377): _GROUND,
+    ("Cu-67", "beta-", 562): _CU67,
+    ("Cu-67", "beta-", 468): _CU67,
+    ("Cu-67", "beta-", 377): _CU67,
     ("Zr-89", "gamma", 909): "of Y-89m in equilibrium, which the bundled data keep apart",
     ("In-111", "gamma", 17.3): "misprint of 171.3 keV",
     ("Sn-117m", "gamma", 156): "intensity of the 158.6 keV line",
-    ("La-132", "beta+", 3203): _GROUND,
-    ("La-132", "beta+", 2636): _GROUND,
-    ("Sm-153", "beta-", 641): _OTHER,
-    ("Sm-153", "beta-", 694): _OTHER,
+    ("La-132", "beta+", 3203): _LA132,
+    ("La-132", "beta+", 2636): _LA132,
+    ("Sm-153", "beta-", 641): "AME2020 807.4 keV less the level, 172.9 keV, gives 634.5 keV",
+    ("Sm-153", "beta-", 694): "AME2020 807.4 keV less the level, 103.2 keV, gives 704.2 keV",
     ("Tb-149", "beta+", 1409): _OTHER,
     ("Tb-149", "gamma", 165): _CAPTURES,
     ("Tb-149", "gamma", 352): _CAPTURES,
@@ -51,8 +55,8 @@ DOUBTS = {
     ("Tb-149", "gamma", 511): "twice the positrons of one branch",
     ("Tb-149", "gamma", 652): _CAPTURES,
     ("Tb-149", "gamma", 853): _CAPTURES,
-    ("Tb-152", "beta+", 2968): _GROUND,
-    ("Tb-152", "beta+", 2624): _GROUND,
+    ("Tb-152", "beta+", 2968): _TB152,
+    ("Tb-152", "beta+", 2624): _TB152,
     ("Tb-152", "gamma", 511): _OTHER,
     ("Tb-161", "beta-", 460): _ICRP,
     ("Tb-161", "beta-", 522): _ICRP,
@@ -62,9 +66,9 @@ DOUBTS = {
     ("Er-169", "beta-", 343): _ICRP,
     ("Er-169", "beta-", 351): _ICRP,
     ("Re-188", "beta-", 965): "misprint of 1965 keV",
-    ("Pb-212", "beta-", 590): _GROUND,
-    ("Bi-213", "beta-", 983): _GROUND,
-    ("Bi-213", "beta-", 1423): _GROUND,
+    ("Pb-212", "beta-", 590): "more than the decay energy: AME2020 569 keV",
+    ("Bi-213", "beta-", 983): _BI213,
+    ("Bi-213", "beta-", 1423): _BI213,
     ("Ra-223", "alpha", 5607): _OTHER,
     ("Ra-223", "alpha", 5716): _OTHER,
     ("Ra-223", "alpha", 5747): _OTHER,
