@@ -109,6 +109,10 @@ def body_of(
         If the series or the masks cannot be used.
     """
     tell = progress or (lambda _stage, _share, _text: None)
+    if series.modality == "PT":
+        from omnidose.exams.pet_patients import body_of_pet
+
+        return body_of_pet(series, person, options, progress=progress)
     ct = read_ct_series(
         series,
         target_spacing_mm=TRANSPORT_MM,
@@ -157,7 +161,7 @@ def body_from_ct(
         whole_organs=whole,
     )
     body, box = _chosen(scanned, completion, options)
-    body = replace(body, regions=_regions(body, box, found.body, completion, found.phantom))
+    body = replace(body, regions=body_regions(body, box, found.body, completion, found.phantom))
     return PatientBody(
         body=body,
         image=ct.volume,
@@ -337,7 +341,7 @@ def _skin_mass_g(person: Person, phantom: Person) -> float:
     return area_cm2 * THICKNESS_MM[person.sex] / 10 * SKIN_G_CM3
 
 
-def _regions(
+def body_regions(
     body: BodyModel,
     box: tuple[slice, slice, slice],
     body_mask: Mask,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -43,6 +43,9 @@ class EstimateOptions:
         empty: this machine. Nothing is connected unless it is given.
     completion
         Continue the body beyond the images with a phantom.
+    given
+        What else a person says about exposures, by the keys of the modalities' forms (``injected_mbq``,
+        ``injection_time``, …): it fills what the data do not say, and contradicting them stops the job.
     contrast
         Where soft tissue holds contrast medium: doses ``with`` its iodine, ``without`` (as plain tissue), or
         ``both`` (those with iodine count; those without are listed beside them).
@@ -64,6 +67,7 @@ class EstimateOptions:
     segmenter: str = BUILT_IN
     contrast: Contrasts = "both"
     population: str = "europe-north-america"
+    given: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.precision is not None and self.histories is not None:

@@ -142,12 +142,12 @@ def _exposures(
                 left_out.append(LeftOut(what=claim.title, reason=claim.reason, facts=dict(claim.facts)))
                 refused.append(claim)
                 continue
-            own_images.append(not claim.borrowed)
+            own_images.append(modality.name == "ct" and not claim.borrowed)
             planned.append(
                 PlannedExposure(
                     modality=modality,
                     claim=claim,
-                    exposure=modality.ingest(claim, {} if claim.borrowed else _given(options)),
+                    exposure=modality.ingest(claim, {} if claim.borrowed else _given(options, modality.name)),
                     series=series,
                 )
             )
@@ -162,8 +162,12 @@ def _exposures(
     return planned, left_out, refused
 
 
-def _given(options: EstimateOptions) -> dict[str, Any]:
-    return {"ctdivol_mgy": options.ctdivol_mgy, "kv": options.kv}
+def _given(options: EstimateOptions, modality: str) -> dict[str, Any]:
+    """Return what a person said to a modality; ``given`` is meant for all but CT, which has options."""
+    if modality == "ct":
+        return {"ctdivol_mgy": options.ctdivol_mgy, "kv": options.kv}
+    own = {"weight_kg": options.weight_kg} if modality == "nuclear" else {}
+    return own | dict(options.given)
 
 
 def _series_of(inventory: Inventory, claim: Claim) -> Series | None:
@@ -265,7 +269,7 @@ def _refuse_empty(inventory: Inventory) -> None:
         if beside != "nothing"
         else "no images and no dose reports were found: the folder is empty",
         where="the given folder",
-        allowed="DICOM files of a CT exam, also nested or zipped",
+        allowed="DICOM files of a CT or PET exam, also nested or zipped",
         todo="give the folder that holds the exam",
     )
 
@@ -276,6 +280,6 @@ def _refuse(left_out: list[LeftOut]) -> None:
     raise InputError(
         f"nothing here can be estimated: {reasons}" if reasons else "nothing here can be estimated",
         where="the given folder",
-        allowed="a CT series of slices",
+        allowed="a CT or PET series of slices",
         todo="add the series of slices of the exam",
     )

@@ -1,0 +1,427 @@
+"""A PET series -> :class:`PetVolume`: activity concentration (Bq/mL) at one moment, along +L, +P, +S."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from omnidose.dicom.ct_frames import Frame, PixelReader, frames_of
+from omnidose.dicom.headers import acquisition_time, number, parse_datetime, text, texts
+from omnidose.dicom.identities import identity_of
+from omnidose.dicom.inventory import Series
+from omnidose.dicom.pet_times import SliceClock, to_one_moment
+from omnidose.dicom.radiopharmaceutical import ENHANCED_PET, PET_IMAGE
+from omnidose.errors import ContradictionError, DicomError, GeometryError
+from omnidose.volume import Volume
+
+Progress = Callable[[int, int], None]
+
+#: Distances of slices may differ this much from their mean (relative).
+EVEN_REL = 0.05
+#: Concentrations below 0 come from the reconstruction; more than this share of the sum is no such noise.
+NEGATIVE_SHARE = 0.05
+#: Philips writes counts and, in these private elements, what turns them into Bq/mL.
+_PHILIPS, _PHILIPS_BQML = "Philips PET Private Group", (0x7053, 0x1009)
+UNITS = ("BQML", "GML (body weight)", "CNTS with the maker's factor")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PetFacts:
+    """What the headers of a PET series say, before any pixel is read.
+
+    Attributes
+    ----------
+    first, last
+        Start of the first and of the last bed, by the scanner's clock.
+    bed_count
+        Different acquisition times.
+    duration_s
+        Of a bed (the longest); None if unknown.
+    dates_agree
+        Whether study, series and acquisition have one date.
+    corrected_image
+        Corrected Image (0028,0051).
+    """
+
+    units: str
+    first: datetime
+    last: datetime
+    series: datetime | None
+    bed_count: int
+    duration_s: float | None
+    dates_agree: bool
+    decay_correction: str
+    corrected_image: tuple[str, ...]
+    attenuation_corrected: bool
+    time_zone: str = ""
+    manufacturer: str = ""
+    model: str = ""
+    z_mm: tuple[float, float] = (0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PetVolume:
+    """A PET as the rest of the program uses it.
+
+    Attributes
+    ----------
+    volume
+        float32 Bq/mL [z, y, x] at ``reference``, on a straight grid along +L, +P, +S, never below 0.
+    reference
+        Moment of the values, by the scanner's clock.
+    negative_share
+        What was below 0 and set to 0, relative to the sum.
+    """
+
+    volume: Volume
+    reference: datetime
+    facts: PetFacts
+    negative_share: float = 0.0
+    notes: tuple[str, ...] = ()
+    assumed: tuple[str, ...] = ()
+    series_uid: str = ""
+
+
+def is_pet_image(series: Series) -> bool:
+    """Return True for PET slices, one per object."""
+    return series.sop_class == PET_IMAGE
+
+
+def why_not(series: Series) -> str:
+    """Return why a series of modality PT cannot give activities; empty if it may."""
+    header = series.header
+    if series.sop_class == ENHANCED_PET:
+        return "an enhanced (multi-frame) PET object, which is not read"
+    if not is_pet_image(series):
+        return "no PET slices"
+    kinds = {word.upper() for word in texts(header, "SeriesType")}
+    if kinds & {"DYNAMIC", "GATED"}:
+        return f"a {' '.join(sorted(kinds & {'DYNAMIC', 'GATED'})).lower()} series: only static ones are read"
+    if "REPROJECTION" in kinds:
+        return "projections, not slices"
+    corrected = {word.upper() for word in texts(header, "CorrectedImage")}
+    if corrected and "ATTN" not in corrected:
+        return "not corrected for attenuation, so that its values are no activities"
+    return ""
+
+
+def read_pet_facts(series: Series) -> PetFacts:
+    """Read what the headers of a PET series say.
+
+    Raises
+    ------
+    DicomError
+        If units are missing or mixed, or no slice says when it was acquired.
+    ContradictionError
+        If slices belong to different patients.
+    """
+    headers = [i.header for i in series.instances]
+    _check_one_patient(headers)
+    units = Counter(text(h, "Units").upper() for h in headers)
+    if len(units) > 1:
+        listed = ", ".join(f"{n} in {unit or 'no unit'}" for unit, n in units.most_common())
+        raise DicomError(
+            f"the slices of one series have different units: {listed}",
+            where="Units (0054,1001)",
+            allowed="one unit",
+            todo="export the series again",
+        )
+    clocks = [acquisition_time(h) for h in headers]
+    known = [c for c in clocks if c is not None]
+    if len(known) < len(clocks):
+        raise DicomError(
+            f"{len(clocks) - len(known)} of {len(clocks)} images do not say when they were acquired",
+            where="AcquisitionDate (0008,0022), AcquisitionTime (0008,0032)",
+            todo="export the series again",
+        )
+    first_header = headers[0]
+    z = [float(f.slice.z_mm) for i in series.instances for f in frames_of(i)]
+    dates = {text(first_header, k) for k in ("StudyDate", "SeriesDate", "AcquisitionDate")} - {""}
+    durations = [d for h in headers if (d := number(h, "ActualFrameDuration")) is not None and d > 0]
+    corrected = tuple(word.upper() for word in texts(first_header, "CorrectedImage"))
+    return PetFacts(
+        units=next(iter(units)),
+        first=min(known),
+        last=max(known),
+        series=parse_datetime(text(first_header, "SeriesDate") + text(first_header, "SeriesTime")),
+        bed_count=len(set(known)),
+        duration_s=max(durations) / 1000 if durations else None,
+        dates_agree=len(dates) == 1,
+        decay_correction=text(first_header, "DecayCorrection").upper(),
+        corrected_image=corrected,
+        attenuation_corrected="ATTN" in corrected or bool(text(first_header, "AttenuationCorrectionMethod")),
+        time_zone=text(first_header, "TimezoneOffsetFromUTC"),
+        manufacturer=text(first_header, "Manufacturer"),
+        model=text(first_header, "ManufacturerModelName"),
+        z_mm=(min(z), max(z)),
+    )
+
+
+def _check_one_patient(headers: Sequence[Any]) -> None:
+    who = {identity_of(h)[:1] for h in headers} - {("",)}
+    if len(who) > 1:
+        raise ContradictionError(
+            f"slices of one series belong to {len(who)} patients",
+            where="PatientID (0010,0020)",
+            todo="give the images of one patient",
+        )
+
+
+def check_same_patient(series: Sequence[Series]) -> None:
+    """Refuse series (time points) of different patients.
+
+    Raises
+    ------
+    ContradictionError
+        If IDs or names, where both state them, differ.
+    """
+    first = identity_of(series[0].header)
+    for position, item in enumerate(series[1:], start=2):
+        other = identity_of(item.header)
+        if any(a and b and a != b for a, b in zip(first, other, strict=True)):
+            raise ContradictionError(
+                f"time point {position} belongs to another patient than time point 1",
+                where="PatientID (0010,0020), PatientName (0010,0010)",
+                todo="give the images of one patient",
+            )
+
+
+def read_pet_series(
+    series: Series,
+    *,
+    half_life_h: float,
+    injection: datetime | None = None,
+    net_mbq: float | None = None,
+    weight_kg: float | None = None,
+    progress: Progress | None = None,
+) -> PetVolume:
+    """Read a PET series.
+
+    Parameters
+    ----------
+    half_life_h
+        Of the nuclide: brings beds to one moment.
+    injection
+        By the scanner's clock; needed for images corrected to it and for SUV.
+    net_mbq, weight_kg
+        Activity at the injection and weight of the patient, needed for SUV only.
+    progress
+        Called with (slices done, slices in all).
+
+    Raises
+    ------
+    DicomError
+        If the values cannot be turned into activities, with the reason.
+    ContradictionError
+        See :func:`omnidose.dicom.pet_times.to_one_moment`.
+    GeometryError
+        If the slices form no even stack along a patient axis.
+    """
+    reason = why_not(series)
+    if reason:
+        raise DicomError(reason, where=series.description or "PET series")
+    facts = read_pet_facts(series)
+    frames = _sorted(series)
+    clocks = [_clock(f.header) for f in frames]
+    correction = to_one_moment(
+        clocks,
+        half_life_h=half_life_h,
+        decay_correction=facts.decay_correction,
+        corrected_image=facts.corrected_image,
+        series=facts.series,
+        injection=injection,
+    )
+    scale, notes = _to_bqml(frames, facts, correction.reference, half_life_h, injection, net_mbq, weight_kg)
+    array = _values(frames, [s * f for s, f in zip(scale, correction.factors, strict=True)], progress)
+    share = _negative_share(array)
+    if share > 0:
+        np.maximum(array, 0, out=array)
+        notes.append(f"Values below 0, {100 * share:.2g} % of the image, were set to 0.")
+    volume = _volume(array, frames, series)
+    return PetVolume(
+        volume=volume,
+        reference=correction.reference,
+        facts=facts,
+        negative_share=share,
+        notes=(*correction.notes, *notes),
+        assumed=correction.assumed,
+        series_uid=series.series_uid,
+    )
+
+
+def read_pet_shape(series: Series, *, progress: Progress | None = None) -> Volume:
+    """Read a PET series as it is, in its own unit at its own moments: enough to see a body in it.
+
+    Returns
+    -------
+    Volume
+        float32 along +L, +P, +S, values below 0 set to 0.
+
+    Raises
+    ------
+    DicomError, GeometryError
+        As :func:`read_pet_series`, as far as values do not matter.
+    """
+    frames = _sorted(series)
+    array = _values(frames, [1.0] * len(frames), progress)
+    return _volume(np.maximum(array, 0), frames, series)
+
+
+def _values(
+    frames: list[Frame], factors: Sequence[float], progress: Progress | None
+) -> npt.NDArray[np.float32]:
+    array = np.empty((len(frames), frames[0].rows, frames[0].columns), dtype=np.float32)
+    reader = PixelReader()
+    for k, frame in enumerate(frames):
+        values, padding = reader.read_hu(frame)  # slope and intercept of the slice
+        if padding is not None:
+            values[padding] = 0.0
+        array[k] = values * np.float32(factors[k])
+        if progress is not None:
+            progress(k + 1, len(frames))
+    if not np.isfinite(array).all() or not array.max() > 0:
+        raise DicomError("the images hold no activity", where="PixelData", todo="export the series again")
+    return array
+
+
+def _negative_share(array: npt.NDArray[np.float32]) -> float:
+    """Return what lies below 0 over what lies above; refuse more than noise."""
+    negative = float(-array[array < 0].sum(dtype=np.float64))
+    share = negative / float(array[array > 0].sum(dtype=np.float64))
+    if share > NEGATIVE_SHARE:
+        raise DicomError(
+            f"values below 0 make up {100 * share:.0f} % of the image",
+            where="PixelData",
+            allowed=f"{100 * NEGATIVE_SHARE:g} %, which are set to 0",
+            todo="check rescale slope, intercept and the reconstruction",
+        )
+    return share
+
+
+def _volume(array: npt.NDArray[np.float32], frames: list[Frame], series: Series) -> Volume:
+    return Volume(
+        array=array,
+        affine_lps_mm=_affine(frames),
+        frame_of_reference_uid=series.frame_of_reference_uid,
+        source_uids=tuple(f.slice.source_uid for f in frames),
+    ).to_lps()
+
+
+def _clock(header: Any) -> SliceClock:
+    moment = acquisition_time(header)
+    assert moment is not None  # read_pet_facts refused the series otherwise
+    duration = number(header, "ActualFrameDuration")
+    return SliceClock(
+        acquired=moment,
+        duration_s=duration / 1000 if duration else None,
+        decay_factor=number(header, "DecayFactor"),
+    )
+
+
+def _sorted(series: Series) -> list[Frame]:
+    frames = [frame for instance in series.instances for frame in frames_of(instance)]
+    normal = frames[0].normal
+    frames.sort(key=lambda f: float(f.position_mm @ normal))
+    for frame in frames[1:]:
+        same = (frame.rows, frame.columns, frame.spacing_mm) == (
+            frames[0].rows,
+            frames[0].columns,
+            frames[0].spacing_mm,
+        )
+        if not same or abs(float(frame.normal @ normal)) < 0.9999:
+            raise GeometryError("slices of one series differ in matrix, pixel size or orientation")
+    return frames
+
+
+def _affine(frames: list[Frame]) -> npt.NDArray[np.float64]:
+    """Return the affine of an even stack.
+
+    Raises
+    ------
+    GeometryError
+        If slices are missing, doubled or shifted against each other.
+    """
+    if len(frames) < 2:
+        raise GeometryError("one PET slice is no volume", todo="give the whole series")
+    first, last = frames[0], frames[-1]
+    step = (last.position_mm - first.position_mm) / (len(frames) - 1)
+    size = float(np.linalg.norm(step))
+    expected = first.position_mm + np.arange(len(frames))[:, None] * step
+    off = np.linalg.norm(np.array([f.position_mm for f in frames]) - expected, axis=1)
+    if size <= 0 or float(off.max()) > EVEN_REL * size + 0.01:
+        raise GeometryError(
+            f"the slices are not evenly spaced: one lies {off.max():.2f} mm from its place",
+            where="ImagePositionPatient (0020,0032)",
+            allowed=f"{EVEN_REL * size:.2f} mm",
+            todo="slices may be missing or doubled: export the series again",
+        )
+    affine = np.eye(4)
+    affine[:3, 0] = first.spacing_mm[0] * first.row_direction
+    affine[:3, 1] = first.spacing_mm[1] * first.column_direction
+    affine[:3, 2] = step
+    affine[:3, 3] = first.position_mm
+    return affine
+
+
+def _to_bqml(
+    frames: list[Frame],
+    facts: PetFacts,
+    reference: datetime,
+    half_life_h: float,
+    injection: datetime | None,
+    net_mbq: float | None,
+    weight_kg: float | None,
+) -> tuple[list[float], list[str]]:
+    """Return what turns each slice's rescaled values into Bq/mL."""
+    if facts.units == "BQML":
+        return [1.0] * len(frames), []
+    if facts.units == "CNTS":
+        found = [_philips_bqml(f.header) for f in frames]
+        if all(v is not None and v > 0 for v in found):
+            return [float(v or 0.0) for v in found], [
+                "Counts were turned into Bq/mL with the maker's factor (7053,1009)."
+            ]
+        raise DicomError(
+            "the images are in counts, and no calibration tells their activity",
+            where="Units (0054,1001) CNTS",
+            allowed=", ".join(UNITS),
+            todo="export the series in Bq/mL",
+        )
+    if facts.units == "GML":
+        kind = text(frames[0].header, "SUVType").upper()
+        if kind not in ("", "BW"):
+            raise DicomError(f"the images are in SUV of the kind '{kind}'", where="SUVType", allowed="BW")
+        if injection is None or not net_mbq or not weight_kg:
+            raise DicomError(
+                "the images are in SUV, which activity, time of injection and weight turn into activity, and "
+                "one of them is unknown",
+                where="Units (0054,1001) GML",
+                todo="give injected_mbq, injection_time and the weight",
+            )
+        hours = (reference - injection).total_seconds() / 3600
+        left_bq = 1e6 * net_mbq * math.exp(-math.log(2) * hours / half_life_h)
+        return [left_bq / (1000 * weight_kg)] * len(frames), [
+            f"SUV (body weight) were turned into Bq/mL with {net_mbq:g} MBq and {weight_kg:g} kg."
+        ]
+    raise DicomError(
+        f"the unit of the images is '{facts.units}'" if facts.units else "the images have no unit",
+        where="Units (0054,1001)",
+        allowed=", ".join(UNITS),
+        todo="export the series in Bq/mL",
+    )
+
+
+def _philips_bqml(header: Any) -> float | None:
+    try:
+        if str(header[0x7053, 0x0010].value).strip() != _PHILIPS:
+            return None
+        return float(header[_PHILIPS_BQML].value)
+    except (KeyError, TypeError, ValueError):
+        return None

@@ -1,0 +1,34 @@
+"""Plausible ranges and limits of validity of a nuclear medicine estimate."""
+
+from __future__ import annotations
+
+from omnidose.modalities.nuclear.exposure import NuclearExam
+
+#: A share below this in the images is worth a word: extravasation, a small field of view, or a wrong number.
+LEAST_SEEN = 0.4
+#: Scans in which more than this share of the integral lies after the scan rest on the assumed half-life.
+LONG_TAIL = 0.2
+LIMITS = (
+    "One time point: kinetics are assumed, not measured; of organs that fill or empty (bladder, bowel, "
+    "kidneys) the dose may be wrong by a factor of two.",
+    "Recovery is not corrected: small hot structures are blurred by the camera, and their dose is too low.",
+    "A diagnostic estimate: not for planning or verifying a therapy.",
+)
+
+
+def plausibility_warnings(exam: NuclearExam) -> tuple[str, ...]:
+    """Return sentences about values that are possible but unusual."""
+    found = []
+    if exam.seen_fraction > 1.02:
+        found.append(
+            f"The images hold {100 * exam.seen_fraction:.0f} % of what can be left of the given activity: "
+            "calibration of camera and dose calibrator disagree, or the residue was not subtracted."
+        )
+    if exam.seen_fraction < LEAST_SEEN:
+        found.append(
+            f"The images hold only {100 * exam.seen_fraction:.0f} % of what is left of the given activity: a "
+            "short field of view, extravasation, much excretion, or a wrong number."
+        )
+    if exam.administration.residual_time is None:
+        found.append("No residue was measured: all of the activity in the syringe counts as given.")
+    return tuple(found)

@@ -1,0 +1,183 @@
+"""What a person may say about a nuclear medicine exam, and what is asked for when the data are silent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+from omnidose.errors import InputError, RangeError
+from omnidose.modalities.nuclear.exposure import DoseMethod, Unseen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormField:
+    """One thing to enter.
+
+    Attributes
+    ----------
+    key
+        Key in the mapping of values, as ``ingest`` accepts it.
+    choices
+        Allowed texts; empty for a number or free text.
+    low, high
+        Range of a number in ``unit``; equal: free text.
+    """
+
+    key: str
+    label: str
+    unit: str = ""
+    choices: tuple[str, ...] = ()
+    low: float = 0.0
+    high: float = 0.0
+    help: str = ""
+
+
+FIELDS = (
+    FormField(key="nuclide", label="Radionuclide", help="F-18, 68Ga, … where no code names it."),
+    FormField(
+        key="injected_mbq",
+        label="Activity in the syringe at the time of injection",
+        unit="MBq",
+        low=0.1,
+        high=40_000,
+        help="1 mCi is 37 MBq.",
+    ),
+    FormField(
+        key="residual_mbq", label="Residue in the syringe, at the injection", unit="MBq", low=0, high=40_000
+    ),
+    FormField(
+        key="injection_time",
+        label="Time of injection",
+        help="2026-11-25 10:30, or 10:30 on the day of the scan; by the scanner's clock.",
+    ),
+    FormField(
+        key="time_zone", label="Time zone of the scanner", help="Europe/Berlin: needed when clocks change."
+    ),
+    FormField(key="weight_kg", label="Weight", unit="kg", low=0.3, high=400),
+    FormField(
+        key="effective_half_life_h",
+        label="Effective half-life after the scan",
+        unit="h",
+        low=0.001,
+        high=10_000,
+        help="Without it: physical decay alone, which is the longest stay.",
+    ),
+    FormField(
+        key="unseen",
+        label="Activity that was given and is not in the images",
+        choices=tuple(u.value for u in Unseen),
+    ),
+    FormField(key="method", label="Dose by", choices=tuple(m.value for m in DoseMethod)),
+)
+
+
+def checked_values(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values as numbers and texts.
+
+    Raises
+    ------
+    InputError, RangeError
+        If a key is unknown, or a value out of range.
+    """
+    known = {item.key: item for item in FIELDS}
+    values: dict[str, Any] = {}
+    for key, value in given.items():
+        if value is None or value == "":
+            continue
+        if key not in known:
+            raise InputError(f"a PET exam has no '{key}'", allowed=", ".join(known))
+        item = known[key]
+        if item.choices:
+            if str(value) not in item.choices:
+                raise InputError(f"{item.label} '{value}'", where=key, allowed=", ".join(item.choices))
+            values[key] = str(value)
+        elif item.high == item.low:
+            values[key] = value if isinstance(value, datetime) else str(value).strip()
+        else:
+            values[key] = _number(item, value)
+    return values
+
+
+def _number(item: FormField, value: Any) -> float:
+    words = str(value).strip()
+    if words.lower().endswith("ci"):
+        raise InputError(
+            f"{item.label}: '{words}' is in curie",
+            where=item.key,
+            allowed=f"a number in {item.unit}",
+            todo="multiply mCi by 37 for MBq",
+        )
+    try:
+        number = float(words)
+    except ValueError:
+        number = float("nan")
+    if not item.low <= number <= item.high:
+        raise RangeError(
+            f"{item.label} of {value} {item.unit}".rstrip(),
+            where=item.key,
+            allowed=f"{item.low:g} to {item.high:g} {item.unit}".rstrip(),
+        )
+    return number
+
+
+def given_moment(value: Any, *, scan: datetime) -> datetime:
+    """Return the moment that a person typed: date and time, or a time of day on the day of the scan.
+
+    Parameters
+    ----------
+    scan
+        Start of the scan by the scanner's clock, without a time zone.
+    """
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=None)
+    words = str(value).strip()
+    for kind in ("%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"):
+        try:
+            return datetime.strptime(words, kind)
+        except ValueError:
+            continue
+    for kind in ("%H:%M", "%H:%M:%S"):
+        try:
+            moment = datetime.strptime(words, kind)
+        except ValueError:
+            continue
+        return datetime.combine(scan.date(), moment.time())
+    raise InputError(
+        f"'{words}' is no time of injection",
+        where="injection_time",
+        allowed="2026-11-25 10:30, or 10:30 on the day of the scan",
+    )
+
+
+def zone_of(offset: str, given: str = "") -> tuple[tzinfo, bool]:
+    """Return the time zone of a scanner's clock, and whether it is known.
+
+    Parameters
+    ----------
+    offset
+        Timezone Offset From UTC (0008,0201), ``+0100``; may be empty.
+    given
+        IANA name that a person said; it wins, because it knows when clocks change.
+
+    Raises
+    ------
+    InputError
+        If there is no such zone.
+    """
+    from datetime import timedelta, timezone
+    from zoneinfo import ZoneInfo
+
+    if given:
+        try:
+            return ZoneInfo(given), True
+        except Exception as error:  # several kinds for names that are no zone
+            raise InputError(
+                f"there is no time zone '{given}'", where="time_zone", allowed="an IANA name, Europe/Berlin"
+            ) from error
+    digits = offset.strip()
+    if len(digits) == 5 and digits[0] in "+-" and digits[1:].isdigit():
+        minutes = 60 * int(digits[1:3]) + int(digits[3:])
+        return timezone(timedelta(minutes=minutes if digits[0] == "+" else -minutes)), True
+    return UTC, False
