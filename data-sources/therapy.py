@@ -89,7 +89,7 @@ def limits() -> None:
             "source": "publications as named in every row",
             "licence": "facts: single published numbers with their citation",
             "made_by": SCRIPT,
-            "verified": "by row: C read in the abstract, D as quoted in later papers and not read in the first print",
+            "verified": "by row: C read in an abstract, D as quoted later, not read in the first print",
             "notes": "Conventions of practice, no physics: a plan names the one it used, and a user can give "
             "another. alpha_beta and repair 0: none needed.",
         },
@@ -133,7 +133,7 @@ def photons() -> None:
         "therapy_body_photons",
         text(("sex", "energy_kev", "absorbed_fraction", "body_g"), rows),
         {
-            "quantity": "share of the energy of photons that a whole body absorbs of uniform activity in it",
+            "quantity": "share of photon energy that a whole body absorbs of uniform activity in it",
             "unit": "keV; 1; g",
             "source": "omnidose's own photon Monte Carlo on its equation-based adults",
             "licence": "Apache-2.0",
