@@ -120,6 +120,10 @@ def test_bad_activities_are_refused(kernel: VoxelKernel, array: npt.NDArray[np.f
 def test_maps_that_do_not_fit_are_refused(kernel: VoxelKernel) -> None:
     with pytest.raises(InputError, match="the kernel's 2 x 3 x 4 mm"):
         convolve(volume(np.ones((4, 4, 4)), (3.0, 3.0, 3.0)), kernel)
+    tilted = point().affine_lps_mm.copy()
+    tilted[1, 2] = 0.8  # a tilted gantry: slices are shifted against each other
+    with pytest.raises(InputError, match="right angles"):
+        convolve(Volume(array=np.ones(SHAPE), affine_lps_mm=tilted), kernel)
     with pytest.raises(InputError, match="do not lie on the grid"):
         convolve(point(), kernel, density=volume(np.ones((4, 4, 4))))
     shifted = Volume(array=np.ones(SHAPE), affine_lps_mm=point().affine_lps_mm + np.eye(4, k=3))

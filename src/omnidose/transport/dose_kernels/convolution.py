@@ -79,7 +79,8 @@ def convolve(activity: Volume, kernel: VoxelKernel, *, density: Volume | None = 
     Raises
     ------
     InputError
-        For activity below 0 or not finite, voxels other than the kernel's, maps that do not fit.
+        For activity below 0 or not finite, voxels other than the kernel's, oblique-angled voxels, maps that
+        do not fit.
 
     Notes
     -----
@@ -234,6 +235,13 @@ def _checked_activity(activity: Volume) -> ArrayF4:
 
 
 def _check_spacing(activity: Volume, spacing_mm: tuple[float, float, float]) -> None:
+    axes = activity.affine_lps_mm[:3, :3] / activity.spacing_mm
+    if not np.allclose(axes.T @ axes, np.eye(3), atol=_SPACING_REL):
+        raise InputError(
+            "the axes of the activity are not at right angles",
+            where="activity",
+            todo="resample it onto a straight grid first",
+        )
     if not np.allclose(activity.spacing_mm, spacing_mm, rtol=_SPACING_REL, atol=0):
         ours = " x ".join(f"{s:g}" for s in activity.spacing_mm)
         theirs = " x ".join(f"{s:g}" for s in spacing_mm)
