@@ -23,8 +23,7 @@ _RELATIVE = "relative to the 931 keV line as 100; per 100 decays that has 75"
 _CAPTURES = "per 100 electron captures, not per 100 decays: 83.3 % of the decays"
 _OTHER = "another evaluation"
 _ICRP = "another evaluation, near ICRP 107"
-#: Decay energies of AME2020 (M. Wang et al., Chinese Phys. C 45 (2021) 030003) decide which end points are old.
-_CU67 = "bundled decay energy 576 keV is old: AME2020 560.8 keV"
+#: AME2020 (M. Wang et al., Chinese Phys. C 45 (2021) 030003) decides which decay energies are old.
 _TB152 = "bundled decay energy 3850 keV is old: AME2020 3990 keV"
 _BI213 = "bundled decay energy 1432 keV is old: AME2020 1421.8 keV"
 _LA132 = "end point from an older decay energy: AME2020 4711 keV gives the bundled one"
@@ -38,9 +37,6 @@ DOUBTS = {
     ("Co-55", "gamma", 931): _RELATIVE,
     ("Co-55", "gamma", 1408): _RELATIVE,
     ("Cu-61", "beta+", 1215): "all positrons, not those of this branch (51)",
-    ("Cu-67", "beta-", 562): _CU67,
-    ("Cu-67", "beta-", 468): _CU67,
-    ("Cu-67", "beta-", 377): _CU67,
     ("Zr-89", "gamma", 909): "of Y-89m in equilibrium, which the bundled data keep apart",
     ("In-111", "gamma", 17.3): "misprint of 171.3 keV",
     ("Sn-117m", "gamma", 156): "intensity of the 158.6 keV line",

@@ -166,6 +166,13 @@ def test_spectra_have_the_evaluated_mean(name: str, mean_kev: float) -> None:
     assert np.all(spectrum.per_decay >= 0)
 
 
+def test_the_decay_energy_of_cu_67_is_todays() -> None:
+    """ICRP 107 rests on nearly the same decay energy, 561.7 keV, and has a mean of 135.9 keV."""
+    item = nuclide("Cu-67")
+    assert item.beta_spectrum.max_kev == pytest.approx(560.8)
+    assert item.beta_spectrum.mean_kev == pytest.approx(135.9, rel=0.01)
+
+
 def test_shapes_need_hardly_any_help() -> None:
     """Without the evaluated mean the shapes themselves are right to 1 % for the nuclides of therapy."""
     for name, endpoint_kev, shape, z, a in (
