@@ -109,7 +109,8 @@ def body_from_pet(image: Volume, person: Person, *, phantom: BodyModel | None = 
         phantom=phantom,
         affine_to_phantom_mm=fit.affine(),
         seen=tuple(sorted(seen)),
-        place_is_sure=fit.is_sure,
+        # An organ that shows itself where the fitted phantom has it settles the place along the body.
+        place_is_sure=fit.is_sure or bool(seen & {"brain", "bladder-contents"}),
     )
 
 

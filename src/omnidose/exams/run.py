@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -136,7 +136,7 @@ def _run(plan: Plan, tell: StageProgress, simulate: Callable[..., Any] | None, c
     absolute = all(not r.organ_doses.relative_to for r in results)
     total = None
     if absolute or len(results) == 1:
-        total = total_organ_doses([r.organ_doses for r in results])
+        total = total_organ_doses(with_one_set_of_qualities([r.organ_doses for r in results]))
     tell("Risk", float("nan"), "")
     history, risk, reason = _risk(plan, results)
     warnings = [f"{item.what} could not be estimated: {item.reason}." for item in failed]
@@ -158,6 +158,28 @@ def _run(plan: Plan, tell: StageProgress, simulate: Callable[..., Any] | None, c
         left_out=(*plan.left_out, *failed),
         warnings=tuple(dict.fromkeys(warnings)),
     )
+
+
+def with_one_set_of_qualities(parts: Sequence[OrganDoses]) -> list[OrganDoses]:
+    """Return the doses with the qualities of all: a scan without electrons of its own has 0 of them.
+
+    What X-rays deposit is deposited by photons, with the electrons that they set free; electrons of a nuclide
+    are a quality beside them.
+    """
+    qualities = tuple(dict.fromkeys(quality for part in parts for quality in part.qualities))
+    return [_widened(part, qualities) for part in parts]
+
+
+def _widened(part: OrganDoses, qualities: tuple[str, ...]) -> OrganDoses:
+    if part.qualities == qualities:
+        return part
+    n, q = len(part.organs), len(qualities)
+    column = np.array([qualities.index(quality) for quality in part.qualities])
+    dose, covariance = np.zeros((n, q)), np.zeros((n * q, n * q))
+    dose[:, column] = part.dose_mgy
+    flat = (np.arange(n)[:, None] * q + column).ravel()
+    covariance[np.ix_(flat, flat)] = part.covariance_mgy2
+    return replace(part, qualities=qualities, dose_mgy=dose, covariance_mgy2=covariance)
 
 
 def _estimate(

@@ -33,11 +33,21 @@ SCHEMA = "omnidose-exam-1"
 _OURS = re.compile(
     r"organ_doses\.(csv|json)|history\.json|report\.html|dose(_\d+)?\.(nii\.gz|dcm)|organs(_\d+)?\.dcm"
 )
-LIMITS = (
-    "Not for treatment and not a substitute for the judgement of a medical physics expert.",
-    "Photons only: electrons deposit their energy where they are set free (kerma approximation), "
-    "which matters within a few millimetres of air and lung borders at high energies.",
-    "The displayed CTDIvol carries an uncertainty of about 10 %, which all organs share.",
+LIMITS = ("Not for treatment and not a substitute for the judgement of a medical physics expert.",)
+#: What limits the results of one modality.
+LIMITS_OF = {
+    "ct": (
+        "Photons only: electrons deposit their energy where they are set free (kerma approximation), "
+        "which matters within a few millimetres of air and lung borders at high energies.",
+        "The displayed CTDIvol carries an uncertainty of about 10 %, which all organs share.",
+    ),
+    "nuclear": (
+        "Activity from images at one moment: kinetics before and after it are assumed, and hot structures "
+        "smaller than about 2 cm are blurred by the camera.",
+        "Electrons and positrons are averaged over the voxels of the image; nothing is said about cells.",
+    ),
+}
+LIMITS_OF_ALL = (
     "Organs that are not wholly in the images rest on a phantom scaled to the person.",
     "Lifetime risks are means over populations; they do not predict what happens to one person.",
 )
@@ -297,6 +307,7 @@ def report_content(result: ExamResult) -> ReportContent:
     """Return what the report shows."""
     first = result.plan.exposures[0]
     body = result.bodies[body_key(first.series)]
+    kinds = dict.fromkeys(exposure.modality for exposure in result.results)
     dose: Volume | None = None
     if result.results[0].dose_map is not None:
         dose = result.results[0].dose_map.volume
@@ -314,5 +325,9 @@ def report_content(result: ExamResult) -> ReportContent:
         risk_reason=result.risk_reason,
         warnings=(*result.warnings, *result.plan.problems),
         provenance=result.results[0].provenance,
-        limits=LIMITS,
+        limits=(
+            *LIMITS,
+            *(line for kind in kinds for line in LIMITS_OF.get(kind, ())),
+            *LIMITS_OF_ALL,
+        ),
     )

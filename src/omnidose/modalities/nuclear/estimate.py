@@ -116,7 +116,7 @@ def estimate(
                     *exam.warnings,
                     *plausibility_warnings(exam),
                     *integrals.notes,
-                    *voxels.notes,
+                    *(note for note in voxels.notes if "g/cm3 was set to 0" not in note),
                     *LIMITS,
                     *(voxels.tally.warnings if voxels.tally is not None else ()),
                     *([voxels.tally.message] if voxels.tally is not None and voxels.tally.message else ()),

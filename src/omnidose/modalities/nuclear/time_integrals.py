@@ -15,6 +15,10 @@ from omnidose.volume import Grid, Volume
 
 #: A body must hold at least this share of the image's activity: else it is another body, or lies elsewhere.
 LEAST_INSIDE = 0.5
+#: From this imaged share on, the unseen part of an organ is taken to be like the seen one.
+CUT_FRACTION = 0.5
+#: Tissue that is no organ with an uptake of its own.
+NO_ORGAN = frozenset({"soft-tissue", "muscle", "adipose-tissue", "skin"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,20 +185,39 @@ def _fill_unseen(
     voxel = body.grid.voxel_volume_cm3
     mass = np.where(completed, body.density_g_cm3, 0).astype(np.float64) * voxel
     total_g = float(mass.sum())
-    added = missing
     if exam.unseen is Unseen.TISSUE:
         seen_tissue = (body.labels > 0) & ~completed & (body.density_g_cm3 > 0.5)
         typical = float(np.median(now[seen_tissue] / (body.density_g_cm3[seen_tissue] * voxel)))  # MBq per g
-        added = min(missing, typical * total_g)
-    now += (mass * (added / total_g)).astype(np.float32)
+        mass *= typical * _cut_organs(now, body, completed, typical)
+    filled = mass  # MBq, or in proportion to it
+    wanted = float(filled.sum())
+    added = missing if exam.unseen is Unseen.BODY else min(missing, wanted)
+    now += (filled * (added / wanted)).astype(np.float32)
     notes.append(
         f"{words}; {100 * added / exam.left_mbq:.0f} % are put into the unseen body "
         f"({total_g / 1000:.1f} kg) "
         + (
-            "with the typical (median) concentration of the seen tissue, "
+            "with the typical (median) concentration of the seen tissue (organs that are cut: with their "
+            "own), "
             if exam.unseen is Unseen.TISSUE
             else "evenly by mass, "
         )
         + f"and {100 * (missing - added) / exam.left_mbq:.0f} % are taken to have left the body."
     )
     return added
+
+
+def _cut_organs(
+    now: npt.NDArray[np.float32], body: BodyModel, completed: npt.NDArray[np.bool_], typical: float
+) -> npt.NDArray[np.float32]:
+    """Return each voxel's concentration over the typical one: an organ that is cut goes on as it is seen."""
+    labels = body.labels[~completed]
+    seen = np.bincount(labels, weights=now[~completed], minlength=256)
+    density = np.bincount(labels, weights=body.density_g_cm3[~completed], minlength=256)
+    mass = density * body.grid.voxel_volume_cm3
+    ratio = np.ones(256, dtype=np.float32)
+    for organ in body.organs:
+        cut = CUT_FRACTION <= organ.imaged_fraction < 1
+        if cut and organ.key not in NO_ORGAN and mass[organ.label] > 0 and typical > 0:
+            ratio[organ.label] = seen[organ.label] / mass[organ.label] / typical
+    return np.asarray(ratio[body.labels])
