@@ -141,7 +141,7 @@ def fractions(sex: str) -> None:
             "quantity": "specific absorbed fractions of photons [source, energy, target] and their relative "
             "standard errors (0: nothing scored)",
             "unit": "1/kg; keV; g",
-            "source": "omnidose's own photon Monte Carlo on its equation-based adult "
+            "source": "omnidose's own photon Monte Carlo of 2026 on its equation-based adult "
             "(docs/methods/organ-level.md)",
             "licence": "Apache-2.0",
             "made_by": "data-sources/absorbed_fractions.py",

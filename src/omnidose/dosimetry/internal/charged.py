@@ -104,7 +104,7 @@ def charged_saf_per_kg(
         if source in out:
             out[source] = 1 / contents_kg
     else:
-        _tissue(fractions, out, drawn, 1 / _self_kg(fractions, drawn, source_kg))
+        _tissue(fractions, out, drawn, 1 / self_mass_kg(fractions, drawn))
     return np.array([out[key] for key in targets])
 
 
@@ -155,8 +155,9 @@ def _masses_kg(fractions: AbsorbedFractions) -> dict[str, float]:
     return dict(zip(fractions.targets, (fractions.target_mass_g / 1000).tolist(), strict=True))
 
 
-def _self_kg(fractions: AbsorbedFractions, key: str, source_kg: float) -> float:
+def self_mass_kg(fractions: AbsorbedFractions, key: str) -> float:
     """Return the mass that holds the activity: of a small intestine drawn with its contents, the wall."""
+    source_kg = float(fractions.source_mass_g[fractions.source(key)]) / 1000
     if key == "small-intestine" and "small-intestine-contents" not in fractions.targets:
         return source_kg * SMALL_INTESTINE_WALL_SHARE
     return source_kg

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from omnidose.dosimetry.internal.charged import ALPHA, ELECTRON, SURFACE_KEV, all_targets, charged_saf_per_kg
+from omnidose.dosimetry.internal.charged import (
+    ALPHA,
+    ELECTRON,
+    SURFACE_KEV,
+    all_targets,
+    charged_saf_per_kg,
+    self_mass_kg,
+)
 from omnidose.dosimetry.internal.fractions import AbsorbedFractions
 from omnidose.dosimetry.internal.regions import REMAINDER, TOTAL_BODY, drawn_source
 from omnidose.errors import InputError
@@ -221,7 +228,7 @@ def _scaled(
         if not (np.isfinite(mass_g) and mass_g > 0):
             raise InputError(f"a mass of {mass_g} g", where=key, allowed="more than 0 g")
         drawn = drawn_source(key, fractions.sources, fractions.phantom)
-        ratio = float(fractions.source_mass_g[fractions.source(drawn)]) / mass_g
+        ratio = 1000 * self_mass_kg(fractions, drawn) / mass_g
         if key in targets:
             mass[targets.index(key)] = mass_g
         if key not in sources:

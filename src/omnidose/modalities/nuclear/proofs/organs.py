@@ -39,8 +39,8 @@ CROSS_KEV = 30.0
 SCATTER_REL = 0.02
 #: Targets that ours does not draw as the published phantoms do, each with a row of its own.
 _OTHER_MODEL = {
-    "red-marrow": "ours: marrow of each bone by ICRP 116, with its response functions; the published woman has "
-    "more of it in the skull and less in the spine, as at 15 years, whose body hers is",
+    "red-marrow": "ours: marrow of each bone by ICRP 116, with its response functions; the published woman "
+    "has more of it in the skull and less in the spine, as at 15 years, whose body hers is",
     "gall-bladder": "ours: a sphere about where the family's begins, a cone that goes on into the liver",
 }
 #: Time that ICRP's model of kidneys and bladder keeps urine in the kidneys (ICRP 53, section A.3), h.

@@ -1,0 +1,230 @@
+"""Electrons and alpha particles, S values, organ doses and effective dose."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omnidose.dosimetry.internal.charged import (
+    ENDOSTEUM_KG,
+    SMALL_INTESTINE_WALL_SHARE,
+    all_targets,
+    charged_saf_per_kg,
+)
+from omnidose.dosimetry.internal.doses import (
+    effective_dose_icrp60_msv,
+    effective_dose_of_activity,
+    organ_doses_of_activity,
+)
+from omnidose.dosimetry.internal.fractions import adult
+from omnidose.dosimetry.internal.s_values import MGY_PER_MBQ_H, decays_in_place, s_values
+from omnidose.errors import InputError
+from omnidose.physics.nuclides import nuclide
+
+MAN = adult("adult-male")
+TARGETS = all_targets(MAN)
+
+
+def charged(source: str, target: str, **how: object) -> float:
+    """Return one SAF of the man."""
+    return float(charged_saf_per_kg(MAN, source, **how)[TARGETS.index(target)])  # type: ignore[arg-type]
+
+
+def mass_kg(key: str) -> float:
+    """Return the mass of a region of the man."""
+    return float(MAN.source_mass_g[MAN.source(key)]) / 1000
+
+
+def test_electrons_stay_in_the_organ() -> None:
+    assert charged("liver", "liver") == pytest.approx(1 / mass_kg("liver"))
+    assert charged("liver", "kidneys") == 0
+    assert charged("liver", "total-body") == pytest.approx(1 / mass_kg("total-body"))
+
+
+@pytest.mark.parametrize("wall", ["bladder", "stomach", "heart", "colon", "gall-bladder"])
+def test_walls_get_half_of_their_contents(wall: str) -> None:
+    contents = f"{wall}-contents"
+    assert charged(contents, wall) == pytest.approx(0.5 / mass_kg(contents))
+    assert charged(contents, wall, particle="alpha") == 0
+    assert charged(contents, contents) == pytest.approx(1 / mass_kg(contents))
+
+
+def test_small_intestine_drawn_with_its_contents() -> None:
+    whole = mass_kg("small-intestine")
+    assert charged("small-intestine", "small-intestine") == pytest.approx(
+        1 / (whole * SMALL_INTESTINE_WALL_SHARE)
+    )
+    assert charged("small-intestine-contents", "small-intestine") == pytest.approx(
+        0.5 / (whole * (1 - SMALL_INTESTINE_WALL_SHARE))
+    )
+
+
+def test_marrow_and_bone() -> None:
+    assert charged("red-marrow", "red-marrow") == pytest.approx(1 / mass_kg("red-marrow"))
+    assert charged("red-marrow", "endosteum") == pytest.approx(0.5 / mass_kg("red-marrow"))
+    assert charged("trabecular-bone", "red-marrow") == pytest.approx(0.35 / mass_kg("red-marrow"))
+    assert charged("cortical-bone", "red-marrow") == 0
+    near = charged("cortical-bone-surface", "endosteum", energy_kev=100.0)
+    far = charged("cortical-bone-surface", "endosteum", energy_kev=300.0)
+    assert (near, far) == (pytest.approx(0.25 / ENDOSTEUM_KG), pytest.approx(0.015 / ENDOSTEUM_KG))
+    assert charged("skeleton", "red-marrow") == pytest.approx(1 / mass_kg("skeleton"))
+
+
+def test_soft_tissue_stands_for_muscle_and_holds_the_skin() -> None:
+    for target in ("muscle", "skin", "soft-tissue"):
+        assert charged("soft-tissue", target) == pytest.approx(1 / mass_kg("soft-tissue"))
+
+
+def test_unknown_particle() -> None:
+    with pytest.raises(InputError, match="'proton'"):
+        charged("liver", "liver", particle="proton")
+
+
+@pytest.mark.parametrize("named", [["liver"], ["liver", "kidneys", "bladder-contents"], ["red-marrow"]])
+def test_remainder_gives_nothing_to_what_is_named(named: list[str]) -> None:
+    table = s_values(MAN, {"Y-90": 1.0}, [*named, "remainder"])
+    electrons = table.s_mgy_per_mbq_h[-1, :, 1]
+    for key in named:
+        assert electrons[TARGETS.index(key)] == 0
+    assert electrons[TARGETS.index("spleen")] > 0
+    assert electrons[TARGETS.index("stomach-contents")] == 0
+
+
+def test_energy_of_the_remainder_is_all_there() -> None:
+    """Sum over tissues of dose x mass is the energy of the electrons: nothing lost, nothing twice."""
+    named = ["liver", "brain", "bladder-contents"]
+    table = s_values(MAN, {"Y-90": 1.0}, [*named, "remainder"])
+    dose = table.s_mgy_per_mbq_h[-1, :, 1]
+    energy = sum(dose[TARGETS.index(k)] * MAN.target_mass_g[TARGETS.index(k)] / 1000 for k in MAN.tissues)
+    emitted = nuclide("Y-90").electron_energy_per_decay_kev * MGY_PER_MBQ_H
+    assert energy == pytest.approx(emitted, rel=1e-6)
+
+
+def test_remainder_photons_are_the_body_less_the_named() -> None:
+    """The classic subtraction from the whole body, here as the check of the sum over tissues."""
+    named = ["liver", "lungs"]
+    rest, error, mass_g = MAN.remainder(named)
+    contents = [k for k, kind in zip(MAN.sources, MAN.kinds, strict=True) if kind == "contents"]
+    whole = MAN.source("total-body")
+    less = MAN.source_mass_g[whole] * MAN.saf_per_kg[whole]
+    for key in [*named, *contents]:
+        less = less - MAN.source_mass_g[MAN.source(key)] * MAN.saf_per_kg[MAN.source(key)]
+    t = MAN.target("spleen")
+    high = MAN.energies_kev >= 100
+    np.testing.assert_allclose(rest[high, t], less[high, t] / mass_g, rtol=0.05)
+    assert np.all(error[high, t] < 0.02)
+
+
+def test_whole_body_beside_its_parts_is_refused() -> None:
+    with pytest.raises(InputError, match="would count twice"):
+        s_values(MAN, "F-18", ["total-body", "liver"])
+    with pytest.raises(InputError, match="named twice"):
+        s_values(MAN, "F-18", ["muscle", "soft-tissue"])
+    with pytest.raises(InputError, match="cortical and trabecular"):
+        s_values(MAN, "F-18", ["skeleton", "cortical-bone"])
+
+
+def test_progeny_decay_in_place() -> None:
+    actinium = decays_in_place("Ac-225")
+    assert actinium["Fr-221"] == pytest.approx(1.0, rel=1e-6)
+    assert actinium["Tl-209"] == pytest.approx(0.0209, rel=0.05)
+    assert "Bi-207" not in decays_in_place("At-211")
+    assert list(decays_in_place("Tc-99m")) == ["Tc-99m"]
+
+
+def test_alpha_chain_in_the_kidneys() -> None:
+    table = s_values(MAN, "Ac-225", ["kidneys"])
+    alpha = table.s_mgy_per_mbq_h[0, TARGETS.index("kidneys"), 2]
+    assert alpha == pytest.approx(27.98e3 * MGY_PER_MBQ_H / mass_kg("kidneys"), rel=0.02)
+
+
+@given(st.floats(50.0, 800.0))
+def test_mass_scaling(mass_g: float) -> None:
+    plain = s_values(MAN, {"Lu-177": 1.0}, ["kidneys", "liver"])
+    own = s_values(MAN, {"Lu-177": 1.0}, ["kidneys", "liver"], masses_g={"kidneys": mass_g})
+    ratio = 1000 * mass_kg("kidneys") / mass_g
+    t = TARGETS.index("kidneys")
+    before, after = plain.s_mgy_per_mbq_h, own.s_mgy_per_mbq_h
+    assert after[0, t, 1] == pytest.approx(before[0, t, 1] * ratio)
+    assert after[0, t, 0] == pytest.approx(before[0, t, 0] * ratio ** (2 / 3))
+    np.testing.assert_allclose(after[1], before[1])
+    assert own.target_mass_g[t] == pytest.approx(mass_g)
+
+
+def test_wrong_masses_decays_and_keys() -> None:
+    with pytest.raises(InputError, match="a mass of 0"):
+        s_values(MAN, "F-18", ["liver"], masses_g={"liver": 0.0})
+    with pytest.raises(InputError, match="-1 decays"):
+        s_values(MAN, {"F-18": -1}, ["liver"])
+    with pytest.raises(InputError, match="no S value of 'tail'"):
+        s_values(MAN, "F-18", ["liver"]).of("tail", "liver")
+
+
+def test_doses_add_over_sources_and_activity() -> None:
+    both = organ_doses_of_activity(MAN, {"liver": 2.0, "kidneys": 1.0}, "Lu-177")
+    table = s_values(MAN, "Lu-177", ["liver", "kidneys"])
+    expected = 2 * table.of("spleen", "liver") + table.of("spleen", "kidneys")
+    assert both.dose_of("spleen") == pytest.approx(expected)
+    assert both.relative_to == "MBq"
+    absolute = organ_doses_of_activity(
+        MAN, {"liver": 2.0, "kidneys": 1.0}, "Lu-177", activity_mbq=7400.0, mass_std_rel={"kidneys": 0.1}
+    )
+    assert absolute.dose_of("spleen") == pytest.approx(7400 * expected)
+    t = absolute.organs.index("kidneys")
+    assert absolute.systematic_std_mgy[t] == pytest.approx(0.1 * absolute.total_mgy[t], rel=0.02)
+    assert absolute.systematic_std_mgy[absolute.organs.index("spleen")] == 0
+    assert 0 < absolute.statistical_std_mgy[t] < 0.01 * absolute.total_mgy[t]
+
+
+def test_progeny_that_move() -> None:
+    """Bi-213 of Ac-225 in the kidneys while the parent is in the liver."""
+    doses = organ_doses_of_activity(
+        MAN,
+        {},
+        by_nuclide_h={"Ac-225": {"liver": 10.0}, "Bi-213": {"kidneys": 1.0}, "Po-213": {"kidneys": 0.98}},
+    )
+    assert doses.dose_mgy[doses.organs.index("kidneys"), 2] > 0
+    assert doses.dose_mgy[doses.organs.index("liver"), 2] > 0
+    assert doses.dose_mgy[doses.organs.index("spleen"), 2] == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"coefficients_h": {"liver": -1.0}, "nuclide": "F-18"}, "coefficient of -1"),
+        ({"coefficients_h": {}, "nuclide": "F-18"}, "give coefficients"),
+        ({"coefficients_h": {"liver": 1.0}, "nuclide": "F-18", "activity_mbq": 0.0}, "activity of 0"),
+        ({"coefficients_h": {"liver": 1.0}, "nuclide": "F-18", "mass_std_rel": {"tail": 0.1}}, "'tail'"),
+        ({"coefficients_h": {"liver": 1.0}, "nuclide": "F-18", "mass_std_rel": {"liver": -1}}, "-1"),
+    ],
+)
+def test_bad_input(given: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        organ_doses_of_activity(MAN, **given)  # type: ignore[arg-type]
+
+
+def test_effective_dose_only_for_diagnostics() -> None:
+    hours = {"liver": 0.13, "remainder": 1.7}
+    man = organ_doses_of_activity(MAN, hours, "F-18")
+    woman = organ_doses_of_activity(adult("adult-female"), hours, "F-18")
+    dose = effective_dose_of_activity(man, woman, purpose="diagnostic")
+    assert 0.005 < float(dose.value.value) < 0.02
+    for purpose in ("therapy", "fun"):
+        with pytest.raises(InputError):
+            effective_dose_of_activity(man, woman, purpose=purpose)
+        with pytest.raises(InputError):
+            effective_dose_icrp60_msv({}, {}, purpose=purpose)
+
+
+def test_icrp60_of_a_uniform_dose_is_that_dose() -> None:
+    organs = ("testes", "red-marrow", "colon", "lungs", "stomach", "bladder", "breasts", "liver", "oesophagus",
+              "thyroid", "skin", "endosteum", "adrenals", "brain", "muscle")  # fmt: skip
+    doses, masses = dict.fromkeys(organs, 2.0), dict.fromkeys(organs, 100.0)
+    assert effective_dose_icrp60_msv(doses, masses, purpose="diagnostic") == pytest.approx(2.0)
+    doses["brain"] = 50.0  # more than every weighted organ: half of the remainder is its own
+    assert effective_dose_icrp60_msv(doses, masses, purpose="diagnostic") == pytest.approx(1.9 + 0.025 * 52)
+    del doses["thyroid"]
+    with pytest.raises(InputError, match="no dose of thyroid"):
+        effective_dose_icrp60_msv(doses, masses, purpose="diagnostic")
