@@ -52,9 +52,6 @@ LIMITS = (
      "Benua et al. 1962, Am J Roentgenol 87:171; EANM 2008, Eur J Nucl Med Mol Imaging 35:1405", "D"),
     ("lungs", "lungs", "dose", 30.0, 0, 0, "one session", SOP_Y90, "D"),
     ("lungs-cumulated", "lungs", "dose", 50.0, 0, 0, "all sessions together", SOP_Y90, "D"),
-    ("tumour-tcp50", "liver tumour", "dose", 292.0, 0, 0,
-     "half of the tumours respond (mRECIST), glass microspheres, mean dose by 90Y PET (primary cancer and "
-     "metastases): a response, no limit", "Dewaraja et al. 2020, J Nucl Med 61:104, abstract", "C"),
 )  # fmt: skip
 
 
@@ -68,7 +65,7 @@ def text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def limits() -> None:
-    """Write the limits and responses that a plan can be held against."""
+    """Write the limits that a plan can be held against."""
     header = (
         "key",
         "organ",
@@ -89,7 +86,7 @@ def limits() -> None:
             "source": "publications as named in every row",
             "licence": "facts: single published numbers with their citation",
             "made_by": SCRIPT,
-            "verified": "by row: C read in an abstract, D as quoted later, not read in the first print",
+            "verified": "D: as quoted in later papers and notes, not read in the first print",
             "notes": "Conventions of practice, no physics: a plan names the one it used, and a user can give "
             "another. alpha_beta and repair 0: none needed.",
         },

@@ -6,6 +6,8 @@ import typer
 
 from omnidose.cli.nuclear_fit import fit
 from omnidose.cli.nuclear_kernel import kernel
+from omnidose.cli.nuclear_plan import sirt, thyroid, thyroid_cancer
+from omnidose.cli.nuclear_plan_cycles import lutetium, verify_
 
 nuclear_app = typer.Typer(
     name="nuclear",
@@ -17,6 +19,11 @@ plan_app = typer.Typer(
     help="Activity of a therapy, with the probability that a limit is kept.",
     no_args_is_help=True,
 )
+plan_app.command()(lutetium)
+plan_app.command()(sirt)
+plan_app.command()(thyroid)
+plan_app.command("thyroid-cancer")(thyroid_cancer)
+plan_app.command("verify")(verify_)
 nuclear_app.command()(fit)
 nuclear_app.command()(kernel)
 nuclear_app.add_typer(plan_app)

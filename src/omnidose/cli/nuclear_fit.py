@@ -95,7 +95,7 @@ def shapes_for(points: int) -> tuple[Shape, ...]:
     return tuple(s for s in Shape if s is not Shape.RETAINED)
 
 
-def number(value: float) -> float | None:
+def number(value: Any) -> float | None:
     """Return a number for JSON: None where it is not finite."""
     return float(value) if math.isfinite(value) else None
 

@@ -126,8 +126,8 @@ class ActivityPlan:
         for arm in self.arms:
             if arm.decides is Decides.GOAL and arm.activity_mbq > self.activity_mbq * (1 + 1e-9):
                 out.append(
-                    f"{arm.name}: {arm.wanted_mgy / 1000:.4g} Gy need {arm.activity_mbq:.4g} MBq; {self.by} "
-                    f"allows {self.activity_mbq:.4g} MBq, with which they are reached with a probability of "
+                    f"{arm.name}: {arm.wanted_mgy / 1000:.4g} Gy need {arm.activity_mbq:.0f} MBq; {self.by} "
+                    f"allows {self.activity_mbq:.0f} MBq, with which they are reached with a probability of "
                     f"{100 * arm.probability_fraction:.0f} %"
                 )
             if arm.decides is Decides.LIMIT and arm.activity_mbq == 0:

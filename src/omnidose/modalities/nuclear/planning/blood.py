@@ -159,8 +159,8 @@ def marrow_dose(
     body: TimeIntegratedActivity,
     *,
     body_kg: float,
-    marrow_to_blood: float,
-    marrow_to_blood_std_rel: float,
+    ratio: float,
+    ratio_std_rel: float,
     nuclide: str = "Lu-177",
     sex: str = "M",
 ) -> DosePerActivity:
@@ -171,24 +171,24 @@ def marrow_dose(
 
     Parameters
     ----------
-    marrow_to_blood
-        Ratio of activity concentrations per gram: 1 for 177Lu-DOTATATE (Forrer 2009); about 0.36 for large
-        molecules that stay in plasma (Sgouros 1993, with a haematocrit near 0.47).
+    ratio
+        Marrow to blood: ratio of activity concentrations per gram. 1 for 177Lu-DOTATATE (Forrer 2009); about
+        0.36 for large molecules that stay in plasma (Sgouros 1993, with a haematocrit near 0.47).
     """
-    check_positive(marrow_to_blood=marrow_to_blood)
-    check_std(marrow_to_blood_std_rel=marrow_to_blood_std_rel)
+    check_positive(ratio=ratio)
+    check_std(ratio_std_rel=ratio_std_rel)
     own = blood_terms(nuclide, sex=sex)
     terms = BloodTerms(
-        blood_mgy_cm3_per_mbq_h=own.blood_mgy_cm3_per_mbq_h * marrow_to_blood,
+        blood_mgy_cm3_per_mbq_h=own.blood_mgy_cm3_per_mbq_h * ratio,
         body_mgy_kg23_per_mbq_h=own.body_mgy_kg23_per_mbq_h,
-        source=f"{own.source}; marrow to blood {marrow_to_blood:g}",
+        source=f"{own.source}; marrow to blood {ratio:g}",
     )
     dose = blood_dose(blood, body, body_kg=body_kg, terms=terms, name="red-marrow")
     from_blood = terms.blood_mgy_cm3_per_mbq_h * blood.value_mbq_h / dose.median_mgy_per_mbq
     return DosePerActivity(
         name=dose.name,
         median_mgy_per_mbq=dose.median_mgy_per_mbq,
-        std_rel=hypot(dose.std_rel, from_blood * marrow_to_blood_std_rel),
+        std_rel=hypot(dose.std_rel, from_blood * ratio_std_rel),
         source=dose.source,
     )
 
@@ -207,10 +207,11 @@ def blood_volume_cm3(sex: str, *, height_cm: float, weight_kg: float) -> float:
 def from_one_retention(
     retained_fraction: float, time_h: float, *, blood_cm3: float
 ) -> tuple[TimeIntegratedActivity, TimeIntegratedActivity]:
-    """Return decays per administered MBq in 1 mL of blood and in the whole body, from one measurement of it.
+    """Return decays per administered MBq in 1 mL of blood and in the whole body, from one measurement.
 
     One exponential through 1 at the start and the measurement; 14 % of the body's decays are in the blood
-    (Hänscheid 2009). What is known of its uncertainty is that of the dose: see :func:`dose_from_one_retention`.
+    (Hänscheid 2009). What is known of its uncertainty is that of the dose: see
+    :func:`dose_from_one_retention`.
 
     Parameters
     ----------

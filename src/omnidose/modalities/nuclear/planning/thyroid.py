@@ -81,7 +81,7 @@ def integral_from_uptake(
     return TimeIntegratedActivity(
         value_mbq_h=value,
         std_mbq_h=value * hypot(uptake_std_rel, half_life_std_rel),
-        tail_fraction=float(2 ** (-24 / effective_half_life_h)),
+        tail_fraction=float("nan"),  # nothing was measured after the uptake
         head_fraction=float("nan"),
         method="Marinelli: uptake at 24 h and effective half-life",
     )

@@ -1,0 +1,232 @@
+"""``omnidose nuclear plan lutetium`` and ``verify``: cycles with 177Lu, and what a therapy reached."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from omnidose.cli.nuclear_plan import AsJson, Probability
+from omnidose.cli.nuclear_plan_table import mbq, new_table, note, print_end, print_json, say
+from omnidose.errors import InputError
+
+if TYPE_CHECKING:
+    from omnidose.modalities.nuclear.planning.cycles import CyclePlan, GivenCycle
+    from omnidose.modalities.nuclear.planning.limits import Limit
+
+COLUMNS = ("organ", "activity_mbq", "dose_gy", "std_rel")
+
+
+def lutetium(
+    limits: Annotated[
+        list[str],
+        typer.Option(
+            "--limit",
+            metavar="LIMIT",
+            help="kidneys-bed, kidneys-bed-risk, kidneys, kidneys-high, red-marrow, or organ=GY. Repeat it.",
+        ),
+    ],
+    cycles: Annotated[
+        Path | None,
+        typer.Argument(
+            help="CSV of cycles given: organ,activity_mbq,dose_gy,std_rel (none before the first)."
+        ),
+    ] = None,
+    planned_mbq: Annotated[float, typer.Option("--planned", metavar="MBQ", help="Usual activity.")] = 7400.0,
+    half_life_h: Annotated[
+        float | None,
+        typer.Option("--half-life", metavar="H", help="Effective half-life in the kidneys, for a BED."),
+    ] = None,
+    expected: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ORGAN:GY_PER_GBQ:REL", help="Before the first cycle: kidneys:0.43:0.3."),
+    ] = None,
+    common_std_rel: Annotated[
+        float, typer.Option("--common-std", metavar="REL", help="Shared by all cycles: camera, volume.")
+    ] = 0.10,
+    change_std_rel: Annotated[
+        float, typer.Option("--change-std", metavar="REL", help="Of a cycle to come against those given.")
+    ] = 0.15,
+    probability_fraction: Probability = 0.9,
+    as_json: AsJson = False,
+) -> None:
+    """Plan the next cycle with 177Lu, and count those that remain.
+
+    Uncertainties (--common-std, --change-std) are assumptions of ours unless you give yours.
+    """
+    from omnidose.modalities.nuclear.planning.confidence import DosePerActivity
+    from omnidose.modalities.nuclear.planning.cycles import Course, plan_next_cycle
+
+    given = read_cycles(cycles) if cycles is not None else {}
+    before = {}
+    for text in expected or []:
+        organ, _, numbers = text.partition(":")
+        per_gbq, std_rel = _two_numbers(numbers, text)
+        before[organ] = DosePerActivity(
+            name=organ, median_mgy_per_mbq=per_gbq, std_rel=std_rel, source="given"
+        )
+    courses = []
+    for text in limits:
+        limit = _limit(text, half_life_h)
+        courses.append(
+            Course(
+                limit=limit,
+                given=tuple(given.get(limit.organ, ())),
+                common_std_rel=common_std_rel,
+                change_std_rel=change_std_rel,
+                expected=before.get(limit.organ),
+            )
+        )
+    unused = set(given) - {course.limit.organ for course in courses}
+    if unused:
+        raise InputError(
+            f"there are doses but no limit of {', '.join(sorted(unused))}",
+            where="--limit",
+            todo="give one, or take the rows out",
+        )
+    plan = plan_next_cycle(courses, planned_mbq=planned_mbq, probability_fraction=probability_fraction)
+    assumed = {"common_std_rel": common_std_rel, "change_std_rel": change_std_rel}
+    if as_json:
+        print_json({"plan": plan, **assumed})
+        return
+    _print_cycles(Console(), plan, assumed)
+
+
+def read_cycles(path: Path) -> dict[str, list[GivenCycle]]:
+    """Return the given cycles of each organ from a CSV file.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or lacks a column or a number.
+    """
+    from omnidose.modalities.nuclear.planning.cycles import GivenCycle
+
+    try:
+        text = path.read_text("utf-8-sig")
+    except OSError as error:
+        raise InputError(f"the cycles cannot be read: {error.strerror}", where=str(path)) from None
+    rows = list(csv.DictReader(line for line in text.splitlines() if line.strip()))
+    missing = [c for c in COLUMNS if not rows or rows[0].get(c) is None]
+    if missing:
+        raise InputError(
+            f"the cycles lack {', '.join(missing)}", where=str(path), allowed=f"columns {','.join(COLUMNS)}"
+        )
+    found: dict[str, list[GivenCycle]] = {}
+    for number, row in enumerate(rows, start=2):
+        try:
+            activity, dose, std = (float(row[c]) for c in COLUMNS[1:])
+        except (TypeError, ValueError):
+            raise InputError(
+                "a cycle holds something that is no number", where=f"{path}, row {number}"
+            ) from None
+        cycle = GivenCycle(activity_mbq=activity, dose_mgy=1000 * dose, own_std_rel=std)
+        found.setdefault(row["organ"].strip(), []).append(cycle)
+    return found
+
+
+def _two_numbers(text: str, whole: str) -> tuple[float, float]:
+    try:
+        first, second = (float(x) for x in text.split(":"))
+    except ValueError:
+        raise InputError(
+            f"'{whole}' says no dose per activity", where="--expected", allowed="kidneys:0.43:0.3"
+        ) from None
+    return first, second
+
+
+def _limit(text: str, half_life_h: float | None) -> Limit:
+    """Return a packaged limit by name, or ``organ=GY`` as an absorbed dose."""
+    from omnidose.modalities.nuclear.planning.limits import Limit, packaged_limit
+    from omnidose.quantities import AbsorbedDose
+
+    organ, sign, number = text.partition("=")
+    if not sign:
+        return packaged_limit(text, effective_half_life_h=half_life_h)
+    try:
+        value_gy = float(number)
+    except ValueError:
+        raise InputError(
+            f"'{text}' is no limit", where="--limit", allowed="for example spleen=20 (Gy)"
+        ) from None
+    return Limit(organ=organ.strip(), value=AbsorbedDose(1000 * value_gy))
+
+
+def _print_cycles(console: Console, plan: CyclePlan, assumed: dict[str, float]) -> None:
+    table = new_table(("organ", "limit", "used", "95 %", "Gy/GBq", "next, MBq", "cycles"))
+    for organ in plan.organs:
+        table.add_row(
+            escape(organ.organ),
+            f"{organ.limit_mgy / 1000:.4g} {organ.unit}",
+            f"{organ.used_mgy / 1000:.3g}",
+            f"{organ.used_low95_mgy / 1000:.3g} – {organ.used_high95_mgy / 1000:.3g}",
+            f"{organ.next_mgy_per_mbq:.3g}",
+            f"≤ {mbq(organ.largest_mbq)}",
+            str(organ.remaining),
+        )
+    console.print(table)
+    p = f"{100 * plan.probability_fraction:.0f} %"
+    say(
+        console,
+        f"[bold]Next cycle: {mbq(plan.activity_mbq)} MBq; {plan.remaining} of them keep every limit[/bold], "
+        f"each with a probability of {p}; the fewest for {escape(plan.by)}",
+    )
+    if plan.limited:
+        note(
+            console, f"the planned {mbq(plan.planned_mbq)} MBq would exceed the limit of {plan.by} too likely"
+        )
+    say(
+        console,
+        f"Relative uncertainties: common to all cycles {assumed['common_std_rel']:g}, change of a cycle to "
+        f"come {assumed['change_std_rel']:g}",
+    )
+    print_end(console, tuple(organ.source for organ in plan.organs))
+
+
+def verify_(
+    planned_gy_per_gbq: Annotated[
+        float, typer.Option("--planned", metavar="GY/GBQ", help="Dose per activity.")
+    ],
+    planned_std_rel: Annotated[float, typer.Option("--planned-std", metavar="REL")],
+    administered_mbq: Annotated[float, typer.Option("--administered", metavar="MBQ")],
+    achieved_gy: Annotated[float, typer.Option("--achieved", metavar="GY", help="Measured afterwards.")],
+    achieved_std_rel: Annotated[float, typer.Option("--achieved-std", metavar="REL")],
+    correlation_fraction: Annotated[
+        float, typer.Option("--correlation", metavar="R", help="Of both errors: same camera, same volume.")
+    ] = 0.0,
+    prescription_gy: Annotated[float | None, typer.Option("--prescription", metavar="GY")] = None,
+    name: Annotated[str, typer.Option(help="Organ or lesion.")] = "dose",
+    as_json: AsJson = False,
+) -> None:
+    """Compare a plan with the dose measured after the therapy."""
+    from omnidose.modalities.nuclear.planning.confidence import DosePerActivity
+    from omnidose.modalities.nuclear.planning.verification import verify
+
+    planned = DosePerActivity(name=name, median_mgy_per_mbq=planned_gy_per_gbq, std_rel=planned_std_rel)
+    found = verify(
+        planned,
+        administered_mbq=administered_mbq,
+        achieved_mgy=1000 * achieved_gy,
+        achieved_std_rel=achieved_std_rel,
+        correlation_fraction=correlation_fraction,
+        prescription_mgy=None if prescription_gy is None else 1000 * prescription_gy,
+    )
+    if as_json:
+        print_json({"verification": found, "ratio": found.ratio, "sentence": found.sentence})
+        return
+    console = Console()
+    table = new_table(("", "Gy", "95 %"))
+    planned_95 = f"{found.planned_low95_mgy / 1000:.3g} – {found.planned_high95_mgy / 1000:.3g}"
+    achieved_95 = f"{found.achieved_low95_mgy / 1000:.3g} – {found.achieved_high95_mgy / 1000:.3g}"
+    table.add_row("planned", f"{found.planned_mgy / 1000:.3g}", planned_95)
+    table.add_row("achieved", f"{found.achieved_mgy / 1000:.3g}", achieved_95)
+    console.print(table)
+    say(console, escape(found.sentence))
+    if found.reached_fraction is not None:
+        say(
+            console, f"The prescription is reached with a probability of {100 * found.reached_fraction:.0f} %"
+        )
