@@ -1,0 +1,1 @@
+"""A simulated SPECT camera and simulated patients whose truth is known."""

@@ -1,0 +1,1 @@
+"""From a calibrated time series of emission images to absorbed doses with their intervals."""
