@@ -112,9 +112,9 @@ def sirt(
     print_plan(console, plan)
     shares = ", ".join(f"{name} {100 * share:.1f} %" for name, share in model.fractions.items())
     say(console, f"Of the activity: {shares}; {per_gbq:.2f} J/GBq")
-    mean = tumour.dose_mgy(plan.activity_mbq) / 1000
-    say(console, f"Tumour: {mean:.3g} Gy ({low / 1000:.3g} – {high / 1000:.3g}); "
-        f"{spheres.TCP50_MGY / 1000:g} Gy: half of the tumours responded (mRECIST, glass, 90Y PET)")  # fmt: skip
+    mean, response = tumour.dose_mgy(plan.activity_mbq) / 1000, spheres.TCP50_MGY / 1000
+    say(console, f"Tumour: {mean:.3g} Gy ({low / 1000:.3g} – {high / 1000:.3g}); half of the tumours "
+        f"responded with {response:g} Gy (mRECIST, glass microspheres, 90Y PET)")  # fmt: skip
     say(console, f"One compartment: {one.dose_mgy(vial_mbq) / 1000:.3g} Gy in the perfused volume")
     if residue_fraction > 0:
         say(console, f"In the vial, with {100 * residue_fraction:g} % residue: {mbq(vial_mbq)} MBq")
