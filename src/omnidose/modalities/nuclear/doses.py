@@ -25,9 +25,6 @@ ArrayF4 = npt.NDArray[np.float32]
 
 #: Progeny that lives shorter than this share of its parent's half-life decays where and when the parent does.
 PROMPT_REL = 0.01
-#: Photons below this energy are left out of the Monte Carlo: their range is below 3 mm, and their energy
-#: little.
-LOCAL_PHOTON_KEV = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,15 +144,12 @@ def _monte_carlo(
     cluster: Any,
 ) -> VoxelDoses:
     from omnidose.dosimetry.organ_doses import regions_of
-    from omnidose.transport.emission import EmissionSpectrum
+    from omnidose.transport.dose_kernels.photon_transport import photon_spectrum
     from omnidose.transport.scene import Scene
     from omnidose.transport.sources import ActivitySource
     from omnidose.transport.tally import MGY_PER_KEV_G
 
-    keep = emitted.photon_kev >= LOCAL_PHOTON_KEV
-    spectrum = EmissionSpectrum(
-        line_kev=emitted.photon_kev[keep], line_per_decay=emitted.photon_per_decay[keep], name=emitted.name
-    )
+    spectrum = photon_spectrum(emitted)
     source = ActivitySource(grid=body.grid, activity=np.asarray(mbq_s.array), spectrum=spectrum)
     regions = regions_of(body)
     options: dict[str, Any] = {"histories": histories}
