@@ -6,8 +6,9 @@ import typer
 
 from omnidose.cli.nuclear_fit import fit
 from omnidose.cli.nuclear_kernel import kernel
+from omnidose.cli.nuclear_organ import organ
 from omnidose.cli.nuclear_plan import sirt, thyroid, thyroid_cancer
-from omnidose.cli.nuclear_plan_cycles import lutetium, verify_
+from omnidose.cli.nuclear_plan_cycles import lutetium, marrow, verify_
 
 nuclear_app = typer.Typer(
     name="nuclear",
@@ -20,12 +21,14 @@ plan_app = typer.Typer(
     no_args_is_help=True,
 )
 plan_app.command()(lutetium)
+plan_app.command()(marrow)
 plan_app.command()(sirt)
 plan_app.command()(thyroid)
 plan_app.command("thyroid-cancer")(thyroid_cancer)
 plan_app.command("verify")(verify_)
 nuclear_app.command()(fit)
 nuclear_app.command()(kernel)
+nuclear_app.command()(organ)
 nuclear_app.add_typer(plan_app)
 
 

@@ -247,8 +247,11 @@ def thyroid_cancer(
     blood_cm3: Annotated[float | None, typer.Option(help="Blood volume in mL instead.")] = None,
     limit_gy: Annotated[float, typer.Option("--limit", metavar="GY", help="Of the blood.")] = 2.0,
     std_rel: Annotated[
-        float, typer.Option("--std", metavar="REL", help="Of a measurement, and tracer against therapy.")
+        float, typer.Option("--std", metavar="REL", help="Calibration, and tracer against therapy.")
     ] = 0.10,
+    point_std_rel: Annotated[
+        float | None, typer.Option("--point-std", metavar="REL", help="Of points, without a column of it.")
+    ] = None,
     probability_fraction: Probability = 0.9,
     as_json: AsJson = False,
 ) -> None:
@@ -287,8 +290,12 @@ def thyroid_cancer(
         if not 20 <= at_h <= 52:
             flags = (f"the method was tested for measurements after 1 to 2 days, not {at_h:g} h",)
     else:
-        in_blood = _per_activity(blood, tracer_mbq, std_rel, "--blood")
-        in_body = _per_activity(body, tracer_mbq, std_rel, "--body")
+        if blood is None or body is None or tracer_mbq is None:
+            raise InputError("curves need --blood, --body and --tracer, the activity that they are of")
+        in_blood, in_body = (
+            decays_per_activity(path, tracer_mbq, point_std_rel, nuclide_name="I-131")
+            for path in (blood, body)
+        )
         flags = (*in_blood.flags, *in_body.flags)
         doses = [
             planning.blood_dose(in_blood, in_body, body_kg=body_kg, terms=terms, extra_std_rel=std_rel)
@@ -326,27 +333,22 @@ def thyroid_cancer(
     print_end(console, (doses[0].source,))
 
 
-def _per_activity(
-    path: Path | None, tracer_mbq: float | None, std_rel: float, option: str
+def decays_per_activity(
+    path: Path, administered_mbq: float, std_rel: float | None, *, nuclide_name: str
 ) -> TimeIntegratedActivity:
-    """Return decays per administered MBq of a curve."""
+    """Return the decays per administered MBq of the first curve of a file."""
     from omnidose.cli.nuclear_curves import read_curves
     from omnidose.cli.nuclear_fit import shapes_for
     from omnidose.kinetics.choice import choose_shape
     from omnidose.kinetics.curves import TimeIntegratedActivity
     from omnidose.physics.nuclides import nuclide
 
-    if path is None or tracer_mbq is None:
-        raise InputError(
-            "two curves and the activity that they are of are needed",
-            where=option if path is None else "--tracer",
-        )
     curve = read_curves(path, std_rel=std_rel)[0]
-    choice = choose_shape(curve, half_life_h=nuclide("I-131").half_life_h, shapes=shapes_for(len(curve)))
+    choice = choose_shape(curve, half_life_h=nuclide(nuclide_name).half_life_h, shapes=shapes_for(len(curve)))
     whole = choice.best.integral
     return TimeIntegratedActivity(
-        value_mbq_h=whole.coefficient_h(tracer_mbq),
-        std_mbq_h=whole.std_mbq_h / tracer_mbq,
+        value_mbq_h=whole.coefficient_h(administered_mbq),
+        std_mbq_h=whole.std_mbq_h / administered_mbq,
         tail_fraction=whole.tail_fraction,
         head_fraction=whole.head_fraction,
         method=whole.method,

@@ -61,6 +61,7 @@ def lutetium(
     from omnidose.modalities.nuclear.planning.confidence import DosePerActivity
     from omnidose.modalities.nuclear.planning.cycles import Course, plan_next_cycle
 
+    _check_half_life(half_life_h)
     given = read_cycles(cycles) if cycles is not None else {}
     before = {}
     for text in expected or []:
@@ -94,6 +95,19 @@ def lutetium(
         print_json({"plan": plan, **assumed})
         return
     _print_cycles(Console(), plan, assumed)
+
+
+def _check_half_life(half_life_h: float | None) -> None:
+    """Refuse an effective half-life that is longer than that of 177Lu."""
+    from omnidose.physics.nuclides import nuclide
+
+    physical_h = nuclide("Lu-177").half_life_h
+    if half_life_h is not None and half_life_h > physical_h:
+        raise InputError(
+            f"an effective half-life of {half_life_h:g} h is longer than that of 177Lu, {physical_h:.4g} h",
+            where="--half-life",
+            todo="check whether it is the biological one",
+        )
 
 
 def read_cycles(path: Path) -> dict[str, list[GivenCycle]]:
@@ -185,6 +199,66 @@ def _print_cycles(console: Console, plan: CyclePlan, assumed: dict[str, float]) 
         f"come {assumed['change_std_rel']:g}",
     )
     print_end(console, tuple(organ.source for organ in plan.organs))
+
+
+def marrow(
+    blood: Annotated[Path, typer.Argument(help="CSV: time_h,activity_mbq in 1 mL of blood.")],
+    body: Annotated[Path, typer.Argument(help="CSV: time_h,activity_mbq in the whole body.")],
+    administered_mbq: Annotated[float, typer.Option("--administered", metavar="MBQ")],
+    body_kg: Annotated[float, typer.Option(help="Body mass, kg.")],
+    sex: Annotated[str, typer.Option(metavar="F|M", help="Reference adult of the photons.")],
+    nuclide: Annotated[str, typer.Option(help="Without progeny.")] = "Lu-177",
+    ratio: Annotated[
+        float, typer.Option(help="Marrow to blood, per gram: 1 for 177Lu-DOTATATE, 0.36 for antibodies.")
+    ] = 1.0,
+    ratio_std_rel: Annotated[float, typer.Option("--ratio-std", metavar="REL")] = 0.20,
+    std_rel: Annotated[
+        float | None, typer.Option("--std", metavar="REL", help="Of the points, without a column of it.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find the dose of red marrow from blood: Gy/GBq for --expected, Gy for the table of cycles.
+
+    The uncertainty --ratio-std is an assumption of ours unless you give yours.
+    """
+    from omnidose.cli.nuclear_plan import decays_per_activity
+    from omnidose.modalities.nuclear.planning.blood import marrow_dose
+
+    curves = [
+        decays_per_activity(path, administered_mbq, std_rel, nuclide_name=nuclide) for path in (blood, body)
+    ]
+    dose = marrow_dose(
+        curves[0],
+        curves[1],
+        body_kg=body_kg,
+        ratio=ratio,
+        ratio_std_rel=ratio_std_rel,
+        nuclide=nuclide,
+        sex=sex,
+    )
+    flags = [
+        f"{where}: {flag}" for where, c in zip(("blood", "body"), curves, strict=True) for flag in c.flags
+    ]
+    given_mgy = dose.dose_mgy(administered_mbq)
+    if as_json:
+        print_json(
+            {"dose": dose, "administered_mbq": administered_mbq, "dose_mgy": given_mgy, "flags": flags}
+        )
+        return
+    console = Console()
+    say(
+        console,
+        f"[bold]Red marrow: {dose.median_mgy_per_mbq:.4g} Gy/GBq[/bold] ± {100 * dose.std_rel:.0f} %, "
+        f"{given_mgy / 1000:.3g} Gy with {mbq(administered_mbq)} MBq",
+    )
+    for where, curve in zip(("1 mL of blood", "body"), curves, strict=True):
+        say(
+            console,
+            f"Decays per activity in {where}: {curve.value_mbq_h:.4g} h ± {100 * curve.std_rel:.0f} %",
+        )
+    for flag in flags:
+        note(console, flag)
+    print_end(console, (dose.source,))
 
 
 def verify_(

@@ -34,6 +34,7 @@ ArrayF8 = npt.NDArray[np.float64]
 
 #: Draws of every plan: the quantile of 90 % is then good to 0.6 % of the spread.
 DRAWS = 100_000
+_ROUNDING = 1e-9
 #: Cycles that are looked ahead.
 MOST_CYCLES = 20
 
@@ -140,7 +141,8 @@ class Course:
         check_positive(activity_mbq=activity_mbq)
         used, per_activity = _drawn(self)
         total = used[:, None] + np.cumsum(self.limit.effect_mgy(activity_mbq * per_activity), axis=1)
-        return np.asarray((total <= self.limit.value_mgy).mean(axis=0))
+        kept = total <= self.limit.value_mgy * (1 + _ROUNDING)
+        return np.asarray(kept.mean(axis=0))
 
     def remaining_cycles(self, activity_mbq: float, probability_fraction: float = PROBABILITY) -> int:
         """Return how many more cycles of an activity keep the limit with a probability (20 at most)."""
