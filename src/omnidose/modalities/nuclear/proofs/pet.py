@@ -21,16 +21,16 @@ from omnidose.validation import Context, Row, within
 
 #: Inside the reference folder.
 IMAGES, OTHERS = "dicom/pet_wb_qin_headneck_01_0024.tar.xz", "dicom/rdsr"
-#: Published FDG doses, mGy/MBq: lowest and highest of those named. Brain: 0.028 ICRP 80; 0.038 ICRP 106; means
-#: of 8 men and 6 women by PET 0.042 and 0.053 (Absorbed dose to the adult male and female brain from
+#: Published FDG doses, mGy/MBq: lowest and highest of those named. Brain: 0.028 ICRP 80; 0.038 ICRP 106;
+#: means of 8 men and 6 women by PET 0.042 and 0.053 (Absorbed dose to the adult male and female brain from
 #: 18F-fluorodeoxyglucose, Health Phys 2001; abstract read).
 BRAIN = (0.028, 0.053)
-#: Bladder wall: 10 volunteers measured to 8 h 0.0586 with a standard deviation of 0.0239 (EJNMMI Phys 2021,
-#: doi 10.1186/s40658-021-00395-2, table 5, read), ICRP 106 0.13, ICRP 80 0.16. The lower bound is one deviation
+#: Bladder wall: 10 volunteers measured to 8 h 0.0586 with a standard deviation of 0.0239 (EJNMMI Phys
+#: 2021, doi 10.1186/s40658-021-00395-2, table 5, read), ICRP 106 0.13, ICRP 80 0.16. The lower bound is one deviation
 #: down.
 BLADDER = (0.035, 0.16)
-#: Effective dose, mSv/MBq: the same volunteers 0.0141 with 0.0018; ICRP 106 0.019. A patient's w_T-weighted sum
-#: is not an effective dose: only its size is compared.
+#: Effective dose, mSv/MBq: the same volunteers 0.0141 with 0.0018; ICRP 106 0.019. A patient's w_T-weighted
+#: sum is not an effective dose: only its size is compared.
 WEIGHTED = (0.0123, 0.0210)
 #: 11:39:00 to 13:02:44.678, from the headers by hand.
 ELAPSED_H = 1 + 23 / 60 + 44.678 / 3600
