@@ -26,8 +26,10 @@ from omnidose.dosimetry.internal.regions import (
     remainder_region,
     source_regions,
 )
+from omnidose.dosimetry.internal.s_values import LOCAL_KEV, decays_in_place
 from omnidose.dosimetry.organ_doses import regions_of, rows_of
 from omnidose.errors import InputError
+from omnidose.physics.nuclides import nuclide
 from omnidose.transport.emission import EmissionSpectrum
 from omnidose.transport.engine import simulate
 from omnidose.transport.scene import Scene
@@ -118,6 +120,19 @@ def compute_absorbed_fractions(
         remainder_without=frozenset(sources) - {REMAINDER} if REMAINDER in sources else frozenset(),
         notes=body.notes,
     )
+
+
+def energies_for(parent: str) -> tuple[float, ...]:
+    """Return the energies of the packaged tables that the photons of a nuclide with its progeny need."""
+    found = [10.0]
+    for name in decays_in_place(parent):
+        item = nuclide(name)
+        for lines in (item.gamma_lines, item.x_lines, item.annihilation_lines):
+            found += lines.energy_kev[lines.energy_kev >= LOCAL_KEV].tolist()
+    found = found[1:] or found
+    first = max(sum(energy <= min(found) for energy in ENERGIES_KEV) - 1, 0)
+    stop = sum(energy < max(found) for energy in ENERGIES_KEV) + 1
+    return ENERGIES_KEV[min(first, len(ENERGIES_KEV) - 2) : max(stop, first + 2)]
 
 
 def _asked_for(body: BodyModel, known: dict[str, SourceRegion], sources: Sequence[str]) -> list[SourceRegion]:

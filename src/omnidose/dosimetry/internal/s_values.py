@@ -27,6 +27,8 @@ ArrayF8 = npt.NDArray[np.float64]
 QUALITIES = ("photon", ELECTRON, ALPHA)
 #: 1 keV/kg per decay in mGy per MBq h: 1.602176634e-16 J/keV (exact), 1000 mGy/Gy, 3.6e9 decays in 1 MBq h.
 MGY_PER_MBQ_H = 1.602176634e-16 * 1000 * 3.6e9
+#: Softer photons are absorbed within about 2 mm of where they start, as electrons are.
+LOCAL_KEV = 10.0
 #: A daughter that lives longer than so many half-lives of its parent has not decayed when the parent is gone.
 LONG_LIVED = 10.0
 
@@ -117,7 +119,7 @@ def s_values(
     InputError
         For unknown regions or nuclides, a mass that is not positive, or the whole body beside its parts.
     RangeError
-        For photons above the table's highest energy.
+        For photons outside the table's energies.
     """
     if isinstance(decays, str):
         decays = decays_in_place(decays)
@@ -177,11 +179,11 @@ def _with_muscle(fractions: AbsorbedFractions, values: ArrayF8) -> ArrayF8:
 def _photons(
     fractions: AbsorbedFractions, item: Nuclide, source: str, named: Collection[str]
 ) -> tuple[ArrayF8, ArrayF8]:
-    """Return keV/kg per decay in every target, and its error; photons below the table stay local."""
+    """Return keV/kg per decay in every target, and its error; the softest photons stay local."""
     lines = [item.gamma_lines, item.x_lines, item.annihilation_lines]
     energy = np.concatenate([part.energy_kev for part in lines])
     number = np.concatenate([part.per_decay for part in lines])
-    soft = energy < fractions.energies_kev[0]
+    soft = energy < LOCAL_KEV
     local = charged_saf_per_kg(fractions, source, energy_kev=SURFACE_KEV, named=named)
     value = float(energy[soft] @ number[soft]) * local
     if soft.all():

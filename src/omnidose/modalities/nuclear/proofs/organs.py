@@ -19,8 +19,11 @@ from omnidose.kinetics.biokinetics import (
     time_integrated_coefficients_h,
 )
 from omnidose.kinetics.bladder import ICRP_ADULT_VOIDING
+from omnidose.modalities.nuclear.proofs.organs_icrp110 import check_icrp110
 from omnidose.physics.nuclides import nuclide
 from omnidose.validation import Context, Row, State, within
+
+__all__ = ["check_absorbed_fractions", "check_fdg_stylised", "check_icrp110"]
 
 #: Columns that hold a published adult of each sex; the first is the series that ours belongs to.
 _COLUMNS = {"adult-male": ("male_1987", "mird5", "gate"), "adult-female": ("female",)}
