@@ -104,7 +104,7 @@ def _fdg(context: Context) -> Iterator[Row]:
     published = {str(r["person"]): r for r in load("saf_checks_doses").rows() if r["set"] == "fdg-icrp110"}
     for person in ("mean", *PHANTOMS):
         yield within(
-            f"18F-FDG on ICRP 110, {person}: effective dose (ICRP 103), positrons averaged over the bladder wall",
+            f"18F-FDG on ICRP 110, {person}: effective dose (ICRP 103), positrons over all the bladder wall",
             _effective_msv(averaged, person),
             float(published[person]["value"]),
             unit="mSv/MBq",
