@@ -7,8 +7,9 @@ import typer
 from omnidose.cli.nuclear_fit import fit
 from omnidose.cli.nuclear_kernel import kernel
 from omnidose.cli.nuclear_organ import organ
-from omnidose.cli.nuclear_plan import sirt, thyroid, thyroid_cancer
+from omnidose.cli.nuclear_plan import sirt
 from omnidose.cli.nuclear_plan_cycles import lutetium, marrow, verify_
+from omnidose.cli.nuclear_plan_iodine import thyroid, thyroid_cancer
 
 nuclear_app = typer.Typer(
     name="nuclear",

@@ -221,7 +221,7 @@ def marrow(
 
     The uncertainty --ratio-std is an assumption of ours unless you give yours.
     """
-    from omnidose.cli.nuclear_plan import decays_per_activity
+    from omnidose.cli.nuclear_plan_iodine import decays_per_activity
     from omnidose.modalities.nuclear.planning.blood import marrow_dose
 
     curves = [

@@ -38,6 +38,8 @@ EANM_2008 = (108.0, 0.0188)
 BLOOD_SHARE = 0.14
 #: The method deviates by 14 % on average (abstract): 0.798 standard deviations of a normal distribution.
 SINGLE_STD_REL = 0.14 / 0.798
+#: When that one measurement was tested: day 1 or 2.
+TESTED_H = (20.0, 52.0)
 _DECAYS_PER_MBQ_H = 3.6e9
 
 
