@@ -26,8 +26,8 @@ IMAGES, OTHERS = "dicom/pet_wb_qin_headneck_01_0024.tar.xz", "dicom/rdsr"
 #: 18F-fluorodeoxyglucose, Health Phys 2001; abstract read).
 BRAIN = (0.028, 0.053)
 #: Bladder wall: 10 volunteers measured to 8 h 0.0586 with a standard deviation of 0.0239 (EJNMMI Phys
-#: 2021, doi 10.1186/s40658-021-00395-2, table 5, read), ICRP 106 0.13, ICRP 80 0.16. The lower bound is one deviation
-#: down.
+#: 2021, doi 10.1186/s40658-021-00395-2, table 5, read), ICRP 106 0.13, ICRP 80 0.16. The lower bound is one
+#: deviation down.
 BLADDER = (0.035, 0.16)
 #: Effective dose, mSv/MBq: the same volunteers 0.0141 with 0.0018; ICRP 106 0.019. A patient's w_T-weighted
 #: sum is not an effective dose: only its size is compared.
