@@ -189,6 +189,9 @@ def _print_cycles(console: Console, plan: CyclePlan, assumed: dict[str, float]) 
         f"[bold]Next cycle: {mbq(plan.activity_mbq)} MBq; {plan.remaining} of them keep every limit[/bold], "
         f"each with a probability of {p}; the fewest for {escape(plan.by)}",
     )
+    for organ in plan.organs:
+        if organ.protraction_fraction is not None:
+            say(console, f"{escape(organ.organ)}: G = {organ.protraction_fraction:.3f}, cycles added as BED")
     if plan.limited:
         note(
             console, f"the planned {mbq(plan.planned_mbq)} MBq would exceed the limit of {plan.by} too likely"

@@ -186,6 +186,8 @@ class OrganOutlook:
         Cycles of the planned activity.
     kept_fraction
         Probability that the limit is kept after one cycle of the planned activity.
+    protraction_fraction
+        Protraction factor G of one cycle, where BED counts; else None.
     """
 
     organ: str
@@ -198,6 +200,7 @@ class OrganOutlook:
     largest_mbq: float
     remaining: int
     kept_fraction: float
+    protraction_fraction: float | None
     source: str
 
 
@@ -283,5 +286,6 @@ def _outlook(
         largest_mbq=largest_mbq,
         remaining=course.remaining_cycles(activity_mbq, probability_fraction),
         kept_fraction=kept,
+        protraction_fraction=course.limit.protraction,
         source=course.limit.source,
     )

@@ -73,13 +73,19 @@ class Limit:
         return float(self.value)
 
     @property
+    def protraction(self) -> float | None:
+        """Protraction factor G of one administration; None for an absorbed dose."""
+        if not self.is_bed or self.rate is None or self.repair is None:
+            return None
+        return lea_catcheside(self.rate, self.repair)
+
+    @property
     def per_mgy(self) -> float:
         """G / (alpha/beta) in 1/mGy: BED = D (1 + this D); 0 for an absorbed dose."""
-        if not isinstance(self.value, BiologicallyEffectiveDose):
+        protraction = self.protraction
+        if protraction is None or not isinstance(self.value, BiologicallyEffectiveDose):
             return 0.0
-        assert self.rate is not None  # both were checked when the limit was made
-        assert self.repair is not None
-        return lea_catcheside(self.rate, self.repair) / (MGY_PER_GY * self.value.alpha_beta_gy)
+        return protraction / (MGY_PER_GY * self.value.alpha_beta_gy)
 
     def effect_mgy(self, dose_mgy: ArrayF8) -> ArrayF8:
         """[n] dose or BED of absorbed doses of one administration."""
