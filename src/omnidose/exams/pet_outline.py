@@ -119,6 +119,10 @@ HOT = {
 }
 
 
+#: The hottest voxel exceeds the mean that an organ must have by this much.
+PEAK_CONTRAST = 1.4
+
+
 def see_hot_organ(key: str, concentration: ArrayF4, body: Mask, expected: Mask, grid: Grid) -> Mask | None:
     """Return the voxels of a hot organ near where the phantom has it; None if it does not stand out.
 
@@ -141,7 +145,7 @@ def see_hot_organ(key: str, concentration: ArrayF4, body: Mask, expected: Mask, 
     smooth = ndimage.gaussian_filter(concentration, 2.0 / spacing)
     typical = float(np.median(concentration[body]))
     top = float(smooth[near].max(initial=0.0))
-    if top < 2 * rule.contrast * typical:
+    if top < PEAK_CONTRAST * rule.contrast * typical:
         return None
     for level in (rule.level_rel * top, 0.5 * rule.level_rel * top):
         label, count = ndimage.label(near & (smooth > level))
