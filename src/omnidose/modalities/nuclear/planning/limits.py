@@ -62,9 +62,9 @@ class Limit:
 
     @property
     def unit(self) -> str:
-        """``Gy`` or ``Gy BED (a/b 2.6)``."""
+        """``Gy`` or ``Gy BED (α/β 2.6)``, alpha/beta in Gy."""
         if isinstance(self.value, BiologicallyEffectiveDose):
-            return f"Gy BED (alpha/beta {self.value.alpha_beta_gy:g} Gy)"
+            return f"Gy BED (α/β {self.value.alpha_beta_gy:g})"
         return "Gy"
 
     @property
