@@ -61,7 +61,8 @@ def organ(
     ] = None,
     agent: Annotated[str, typer.Option(help="A radiopharmaceutical with a packaged model: FDG …")] = "",
     phantom: Annotated[
-        list[str] | None, typer.Option(help="adult-male, adult-female, icrp110-male …; repeat. [both adults]")
+        list[str] | None,
+        typer.Option(help="adult-male, adult-female, icrp110-male …; repeat. Else both adults."),
     ] = None,
     activity_mbq: Annotated[
         float | None, typer.Option("--activity", metavar="MBQ", help="Administered activity.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -128,7 +129,7 @@ def test_remainder_computed_is_remainder_summed(small: AbsorbedFractions) -> Non
         replace(direct, sources=("liver", "bladder-contents", "other")).remainder(["liver"])
 
 
-def test_results_are_kept_and_a_damaged_file_is_made_again(tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_results_are_kept_and_damage_is_mended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMNIDOSE_CACHE_DIR", str(tmp_path))
     settings = {"energies_kev": (50.0, 500.0), "histories": 1000.0, "threads": 1}
     first = compute_absorbed_fractions(cube(), ["liver"], **settings)

@@ -14,11 +14,13 @@ from omnidose.dosimetry.internal.charged import (
     charged_saf_per_kg,
 )
 from omnidose.dosimetry.internal.doses import (
+    ICRP60_WEIGHTS,
     effective_dose_icrp60_msv,
     effective_dose_of_activity,
     organ_doses_of_activity,
 )
 from omnidose.dosimetry.internal.fractions import adult
+from omnidose.dosimetry.internal.marrow import own_fraction
 from omnidose.dosimetry.internal.s_values import MGY_PER_MBQ_H, decays_in_place, s_values
 from omnidose.errors import InputError
 from omnidose.physics.nuclides import nuclide
@@ -62,14 +64,32 @@ def test_small_intestine_drawn_with_its_contents() -> None:
 
 
 def test_marrow_and_bone() -> None:
-    assert charged("red-marrow", "red-marrow") == pytest.approx(1 / mass_kg("red-marrow"))
-    assert charged("red-marrow", "endosteum") == pytest.approx(0.5 / mass_kg("red-marrow"))
+    for energy_kev, least, most in ((0.0, 1.0, 1.0), (200.0, 0.58, 0.65)):
+        own = charged("red-marrow", "red-marrow", energy_kev=energy_kev)
+        assert least <= own * mass_kg("red-marrow") * (1 + 1e-9) <= most + 1e-6
+        assert charged("red-marrow", "endosteum", energy_kev=energy_kev) == pytest.approx(0.5 * own)
+    assert charged("red-marrow", "red-marrow", particle="alpha") == pytest.approx(1 / mass_kg("red-marrow"))
     assert charged("trabecular-bone", "red-marrow") == pytest.approx(0.35 / mass_kg("red-marrow"))
     assert charged("cortical-bone", "red-marrow") == 0
     near = charged("cortical-bone-surface", "endosteum", energy_kev=100.0)
     far = charged("cortical-bone-surface", "endosteum", energy_kev=300.0)
     assert (near, far) == (pytest.approx(0.25 / ENDOSTEUM_KG), pytest.approx(0.015 / ENDOSTEUM_KG))
     assert charged("skeleton", "red-marrow") == pytest.approx(1 / mass_kg("skeleton"))
+
+
+@given(st.floats(0.0, 4000.0), st.floats(0.0, 4000.0))
+def test_fast_electrons_leave_more_to_the_fat(one_kev: float, other_kev: float) -> None:
+    slow, fast = own_fraction(np.sort([one_kev, other_kev]), "F")
+    assert 1 >= slow >= fast - 1e-9 >= 0.55
+
+
+def test_marrow_of_iodine_125_and_yttrium_90() -> None:
+    """The share of the whole spectrum lies between those of its ends."""
+    t = TARGETS.index("red-marrow")
+    for name, least, most in (("I-125", 0.8, 1.0), ("Y-90", 0.58, 0.62)):
+        table = s_values(MAN, {name: 1.0}, ["red-marrow"])
+        full = nuclide(name).electron_energy_per_decay_kev * MGY_PER_MBQ_H / mass_kg("red-marrow")
+        assert least < table.s_mgy_per_mbq_h[0, t, 1] / full < most
 
 
 def test_soft_tissue_stands_for_muscle_and_holds_the_skin() -> None:
@@ -219,8 +239,7 @@ def test_effective_dose_only_for_diagnostics() -> None:
 
 
 def test_icrp60_of_a_uniform_dose_is_that_dose() -> None:
-    organs = ("testes", "red-marrow", "colon", "lungs", "stomach", "bladder", "breasts", "liver", "oesophagus",
-              "thyroid", "skin", "endosteum", "adrenals", "brain", "muscle")  # fmt: skip
+    organs = (*(key for key in ICRP60_WEIGHTS if key != "gonads"), "testes", "adrenals", "brain", "muscle")
     doses, masses = dict.fromkeys(organs, 2.0), dict.fromkeys(organs, 100.0)
     assert effective_dose_icrp60_msv(doses, masses, purpose="diagnostic") == pytest.approx(2.0)
     doses["brain"] = 50.0  # more than every weighted organ: half of the remainder is its own

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from omnidose.anatomy.organs import CONTENTS
 from omnidose.dosimetry.internal.fractions import AbsorbedFractions
+from omnidose.dosimetry.internal.marrow import own_fraction
 from omnidose.dosimetry.internal.regions import REMAINDER, TOTAL_BODY, drawn_source, unnamed_tissues
 from omnidose.errors import InputError
 
@@ -60,7 +61,7 @@ def charged_saf_per_kg(
     particle
         ``electron`` or ``alpha``.
     energy_kev
-        Of the electron; matters on bone surfaces alone.
+        Of the electron; matters on bone surfaces and in marrow alone.
     named
         The regions that a source ``remainder`` leaves out.
 
@@ -73,8 +74,8 @@ def charged_saf_per_kg(
 
     Notes
     -----
-    All energy of the marrow's electrons stays in the marrow (ICRP 30): with 100 keV and more some of it is
-    lost to bone, so that the marrow's dose from its own activity is too high by up to a factor 1.6.
+    Of electrons that start in red marrow it takes the share of
+    :func:`omnidose.dosimetry.internal.marrow.own_fraction`, fat cells the rest. Alpha particles stay in it.
 
     Raises
     ------
@@ -104,7 +105,10 @@ def charged_saf_per_kg(
         if source in out:
             out[source] = 1 / contents_kg
     else:
-        _tissue(fractions, out, drawn, 1 / self_mass_kg(fractions, drawn))
+        share = 1.0
+        if drawn == "red-marrow" and particle == ELECTRON:
+            share = float(own_fraction(energy_kev, fractions.sex))
+        _tissue(fractions, out, drawn, share / self_mass_kg(fractions, drawn))
     return np.array([out[key] for key in targets])
 
 

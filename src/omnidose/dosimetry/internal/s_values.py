@@ -29,6 +29,9 @@ QUALITIES = ("photon", ELECTRON, ALPHA)
 MGY_PER_MBQ_H = 1.602176634e-16 * 1000 * 3.6e9
 #: Softer photons are absorbed within about 2 mm of where they start, as electrons are.
 LOCAL_KEV = 10.0
+MARROW = "red-marrow"
+#: Electrons of marrow are taken together between these energies.
+MARROW_EDGES_KEV = tuple(np.geomspace(2.0, 4000.0, 40).tolist())
 #: A daughter that lives longer than so many half-lives of its parent has not decayed when the parent is gone.
 LONG_LIVED = 10.0
 
@@ -184,7 +187,8 @@ def _photons(
     energy = np.concatenate([part.energy_kev for part in lines])
     number = np.concatenate([part.per_decay for part in lines])
     soft = energy < LOCAL_KEV
-    local = charged_saf_per_kg(fractions, source, energy_kev=SURFACE_KEV, named=named)
+    slow_kev = 0.0 if source == MARROW else SURFACE_KEV  # no thin layer at a bone's surface, for photons
+    local = charged_saf_per_kg(fractions, source, energy_kev=slow_kev, named=named)
     value = float(energy[soft] @ number[soft]) * local
     if soft.all():
         return value, np.zeros_like(value)
@@ -202,11 +206,16 @@ def _electrons(fractions: AbsorbedFractions, item: Nuclide, source: str, named: 
     number = np.concatenate(
         [item.electron_lines.per_decay, item.beta_spectrum.per_decay, item.positron_spectrum.per_decay]
     )
-    fast = energy >= SURFACE_KEV
-    slow_kev, fast_kev = float(energy[~fast] @ number[~fast]), float(energy[fast] @ number[fast])
-    low = charged_saf_per_kg(fractions, source, energy_kev=0.0, named=named)
-    high = charged_saf_per_kg(fractions, source, energy_kev=SURFACE_KEV, named=named)
-    return slow_kev * low + fast_kev * high
+    carried_kev = energy * number
+    edges = MARROW_EDGES_KEV if source == MARROW else (SURFACE_KEV,)
+    group = np.searchsorted(edges, energy, side="right")
+    out = np.zeros(len(all_targets(fractions)))
+    for g in np.unique(group):
+        total_kev = float(carried_kev[group == g].sum())
+        if total_kev > 0:
+            mean_kev = float(energy[group == g] @ carried_kev[group == g]) / total_kev
+            out += total_kev * charged_saf_per_kg(fractions, source, energy_kev=mean_kev, named=named)
+    return out
 
 
 def _alphas(fractions: AbsorbedFractions, item: Nuclide, source: str, named: Collection[str]) -> ArrayF8:

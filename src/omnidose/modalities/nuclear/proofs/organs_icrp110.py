@@ -13,9 +13,9 @@ from omnidose.anatomy.body import BodyModel
 from omnidose.anatomy.icrp110 import has_reference_phantom, load_reference_phantom
 from omnidose.anatomy.stylised import media
 from omnidose.data import load
-from omnidose.dosimetry.internal.compute import compute_absorbed_fractions
+from omnidose.dosimetry.internal.compute import compute_absorbed_fractions, energies_for
 from omnidose.dosimetry.internal.doses import DIAGNOSTIC, effective_dose_of_activity, organ_doses_of_activity
-from omnidose.dosimetry.internal.fractions import ENERGIES_KEV, AbsorbedFractions
+from omnidose.dosimetry.internal.fractions import AbsorbedFractions
 from omnidose.dosimetry.internal.regions import REMAINDER
 from omnidose.dosimetry.internal.s_values import s_values
 from omnidose.dosimetry.results import OrganDoses
@@ -29,7 +29,7 @@ from omnidose.validation import Context, Row, State, within
 SELF_REL, CROSS_REL, FDG_REL = 0.05, 0.25, 0.05
 PHANTOMS = {"male": "AM", "female": "AF"}
 #: Photons for each source and energy: of FDG, whose doses hang on cross fire, and of Lu-177.
-FDG_HISTORIES, LU_HISTORIES = 1_000_000, 200_000
+FDG_HISTORIES, LU_HISTORIES = 1_000_000, 40_000
 #: Source and target in the table of S values -> ours: what a region of its own, or its contents, gives it.
 SELF = {
     ("Adrenals", "Adrenals"): ("adrenals", "adrenals"),
@@ -66,8 +66,6 @@ CROSS = {
 }
 #: Why a row is known to fail, said beside it.
 _KNOWN = {
-    "red-marrow": "ours keeps all energy of the marrow's electrons in the marrow (ICRP 30); theirs lets part "
-    "of it go into bone and fat",
     "lungs": "ours: 1050 g of tissue (ICRP 110 draws its blood apart); theirs: 1200 g with the blood",
 }
 LU_SOURCE = "OLINDA/EXM 2 adult man (NURBS, masses of ICRP 89), as carried by a public code"
@@ -170,9 +168,8 @@ def _folder(context: Context) -> Path | None:
 
 
 def _lutetium(path: Path, context: Context) -> Iterator[Row]:
-    energies = tuple(energy for energy in ENERGIES_KEV if energy <= 500)
     sources = list(dict.fromkeys(source for source, _target in (*SELF.values(), *CROSS.values())))
-    fractions = phantom_fractions("AM", sources, energies, LU_HISTORIES, context)
+    fractions = phantom_fractions("AM", sources, energies_for("Lu-177"), LU_HISTORIES, context)
     table = s_values(fractions, {"Lu-177": 1.0}, sources)
     published = _published(path)
     for kind, pairs, tolerance in (("self", SELF, SELF_REL), ("cross", CROSS, CROSS_REL)):
