@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from omnidose.modalities.nuclear.proofs import (
+    bad_input,
     kernels,
     kinetics,
     kinetics_models,
     kinetics_uncertainty,
     nuclides,
+    organs,
+    organs_icrp110,
+    pet,
     photon_transport,
+    planning,
 )
 from omnidose.validation import Claim, Context, Row, Suite
 
@@ -67,13 +72,20 @@ SUITE = Suite(
             name="absorbed-fractions",
             text="Specific absorbed fractions of photons on the equation-based adult: self 5 %, cross 15 %, "
             "reciprocity",
+            check=organs.check_absorbed_fractions,
         ),
         Claim(
             name="organs-icrp110",
             text="Organ doses on ICRP 110: self 5 %, cross 10 to 25 % of IDAC and OLINDA; FDG 0.0171 mSv/MBq "
             "to 5 %",
+            check=organs_icrp110.check_icrp110,
+            only_full=True,
         ),
-        Claim(name="organs-stylised", text="FDG on the equation-based adult: 0.019 mSv/MBq to 10 %"),
+        Claim(
+            name="organs-stylised",
+            text="FDG on the equation-based adult: 0.019 mSv/MBq to 10 %",
+            check=organs.check_fdg_stylised,
+        ),
         Claim(
             name="patients",
             text="Synthetic patients: organs to 5 % with known masses, 10 % with segmentation, lesions above "
@@ -88,7 +100,21 @@ SUITE = Suite(
             text="EANM 2018 chain: analytic as Monte Carlo to 5 %",
             check=kinetics_uncertainty.check_uncertainty,
         ),
-        Claim(name="pet", text="A real whole-body FDG PET to organ doses, oddities resolved or asked for"),
-        Claim(name="bad-input", text="Bad input of nuclear medicine: one clear error each"),
+        Claim(
+            name="pet",
+            text="A real whole-body FDG PET to organ doses, oddities resolved or asked for",
+            check=pet.check_pet,
+            only_full=True,
+        ),
+        Claim(
+            name="planning",
+            text="Therapy planning: published constants, worked cases and probabilities",
+            check=planning.check,
+        ),
+        Claim(
+            name="bad-input",
+            text="Bad input of nuclear medicine: one clear error each",
+            check=bad_input.check_bad_input,
+        ),
     ),
 )
