@@ -26,7 +26,10 @@ _FEWEST_FOR_RETAINED = 3
 
 def fit(
     curve: Annotated[
-        Path, typer.Argument(help="CSV: time_h,activity_mbq[,std_mbq][,region]; times after the injection.")
+        Path,
+        typer.Argument(
+            help="CSV: time_h, activity_mbq and, if known, std_mbq, region. Hours after injection."
+        ),
     ],
     nuclide: Annotated[str, typer.Option(metavar="NAME", help="Its half-life is the physical one.")] = "",
     half_life_h: Annotated[
