@@ -79,7 +79,7 @@ def _print_doses(console: Console, doses: OrganDoses, title: str) -> None:
         table.add_row(
             row["organ"],
             f"{row['dose_mgy']:.3g}",
-            f"{row['low95_mgy']:.2g} – {row['high95_mgy']:.2g}",
+            f"{_two_digits(row['low95_mgy'])} – {_two_digits(row['high95_mgy'])}",
             _percent(row["std_statistical_mgy"], row["dose_mgy"]),
             row["origin"],
             _percent(row["imaged_fraction"], 1.0),
@@ -92,6 +92,11 @@ def _print_doses(console: Console, doses: OrganDoses, title: str) -> None:
             f"with less than {100 * LEAST_SHARE:.0f} % of the highest dose[/dim]",
             highlight=False,
         )
+
+
+def _two_digits(value: float) -> str:
+    """Return two significant digits without a power of ten: 170, not 1.7e+02."""
+    return f"{float(f'{value:.2g}'):g}"
 
 
 def _percent(part: float, whole: float) -> str:
@@ -114,8 +119,9 @@ def _print_risk(console: Console, result: ExamResult) -> None:
     assert result.risk is not None
     total = result.risk.total
     console.print(
-        f"Lifetime risk of cancer from this exam (BEIR VII): about {1e5 * total.central_fraction:.2g} "
-        f"in 100 000, 95 % interval {1e5 * total.lower_fraction:.2g} to {1e5 * total.upper_fraction:.2g}; "
+        f"Lifetime risk of cancer from this exam (BEIR VII): about "
+        f"{_two_digits(1e5 * total.central_fraction)} in 100 000, 95 % interval "
+        f"{_two_digits(1e5 * total.lower_fraction)} to {_two_digits(1e5 * total.upper_fraction)}; "
         f"without it {1e5 * result.risk.baseline_fraction:.0f} in 100 000.",
         highlight=False,
     )
