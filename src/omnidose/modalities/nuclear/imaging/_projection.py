@@ -12,7 +12,6 @@ import numba
 import numpy as np
 
 jit = numba.njit(cache=True, fastmath=True, nogil=True)
-threaded = numba.njit(cache=True, fastmath=True, nogil=True, parallel=True)
 
 
 @jit
@@ -106,62 +105,38 @@ def blur(plane, variance, spare):
                     plane[i, z] += a * spare[i + 1, z]
 
 
-@threaded
-def passing(mu, angles, size, out):
-    """[views, depth, u, z] share that reaches the head from the middle of each voxel."""
-    for v in numba.prange(angles.size):
-        turn(mu, angles[v], out[v], size)
-        absorb(out[v], np.float32(0.5))
+@jit
+def passing(mu, angle, size, out):
+    """Fill [depth, u, z] with the share that reaches the head from the middle of each voxel."""
+    turn(mu, angle, out, size)
+    absorb(out, np.float32(0.5))
 
 
-@threaded
-def forward(image, through, angles, steps, size, out):
-    """[views, u, z] projections of [y, x, z]. ``steps`` [views, depth]: variance added behind each plane."""
-    n, nz = through.shape[1], image.shape[2]
-    for v in numba.prange(angles.size):
-        turned = np.empty((n, n, nz), np.float32)
-        spare = np.empty((n, nz), np.float32)
-        plane = np.zeros((n, nz), np.float32)
-        turn(image, angles[v], turned, size)
-        for k in range(n):
-            for i in range(n):
-                for z in range(nz):
-                    plane[i, z] += turned[k, i, z] * through[v, k, i, z]
-            blur(plane, steps[v, k], spare)
-        out[v] = plane
+@jit
+def forward(image, through, angle, steps, size, plane):
+    """Fill one projection [u, z] of [y, x, z]. ``steps`` [depth]: variance added behind each plane."""
+    n, nz = through.shape[0], image.shape[2]
+    turned = np.empty((n, n, nz), np.float32)
+    spare = np.empty((n, nz), np.float32)
+    turn(image, angle, turned, size)
+    plane[:] = 0.0
+    for k in range(n):
+        for i in range(n):
+            for z in range(nz):
+                plane[i, z] += turned[k, i, z] * through[k, i, z]
+        blur(plane, steps[k], spare)
 
 
-@threaded
-def backward(projections, through, angles, steps, size, out):
-    """Transpose of ``forward``: one image [y, x, z] per view, to be summed."""
-    n, nz = through.shape[1], projections.shape[2]
-    for v in numba.prange(angles.size):
-        turned = np.empty((n, n, nz), np.float32)
-        spare = np.empty((n, nz), np.float32)
-        plane = projections[v].copy()
-        for k in range(n - 1, -1, -1):
-            blur(plane, steps[v, k], spare)
-            for i in range(n):
-                for z in range(nz):
-                    turned[k, i, z] = plane[i, z] * through[v, k, i, z]
-        turn_back(turned, angles[v], out[v], size)
-
-
-@threaded
-def forward_once(image, mu, angles, steps, size, out):
-    """``passing`` and ``forward`` in one, for a body that is projected once: nothing is kept per view."""
-    n, nz = steps.shape[1], image.shape[2]
-    for v in numba.prange(angles.size):
-        turned = np.empty((n, n, nz), np.float32)
-        through = np.empty((n, n, nz), np.float32)
-        spare = np.empty((n, nz), np.float32)
-        plane = np.zeros((n, nz), np.float32)
-        turn(mu, angles[v], through, size)
-        absorb(through, np.float32(0.5))
-        turn(image, angles[v], turned, size)
-        for k in range(n):
-            for i in range(n):
-                for z in range(nz):
-                    plane[i, z] += turned[k, i, z] * through[k, i, z]
-            blur(plane, steps[v, k], spare)
-        out[v] = plane
+@jit
+def backward(projection, through, angle, steps, size, image):
+    """Add the transpose of ``forward`` to an image [y, x, z]."""
+    n, nz = through.shape[0], projection.shape[1]
+    turned = np.empty((n, n, nz), np.float32)
+    spare = np.empty((n, nz), np.float32)
+    plane = projection.copy()
+    for k in range(n - 1, -1, -1):
+        blur(plane, steps[k], spare)
+        for i in range(n):
+            for z in range(nz):
+                turned[k, i, z] = plane[i, z] * through[k, i, z]
+    turn_back(turned, angle, image, size)

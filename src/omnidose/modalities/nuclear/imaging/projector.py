@@ -10,6 +10,7 @@ import numpy.typing as npt
 from omnidose.errors import InputError
 from omnidose.modalities.nuclear.imaging import _projection as kernels
 from omnidose.modalities.nuclear.imaging.camera import FWHM_PER_STD, Camera
+from omnidose.transport.threads import share_out, thread_count
 from omnidose.volume import Grid
 
 ArrayF4 = npt.NDArray[np.float32]
@@ -70,27 +71,43 @@ class Projector:
         per_voxel = inward(mu_per_cm) * np.float32(grid.spacing_mm[0] / 10)
         n = max(grid.shape_zyx[1:])
         through = np.empty((camera.views, n, n, grid.shape_zyx[0]), np.float32)
-        kernels.passing(per_voxel, camera.angles_rad, _size(grid), through)
+        size, angles = _size(grid), camera.angles_rad
+        share_out(
+            camera.views,
+            thread_count(),
+            lambda v, _thread: kernels.passing(per_voxel, angles[v], size, through[v]),
+        )
         return cls(
             camera=camera, grid=grid, through=through, steps=_steps(camera, grid, radius), radius_mm=radius
         )
 
     def forward(self, activity: npt.NDArray[np.floating], views: slice = slice(None)) -> ArrayF4:
         """Project [z, y, x] to [views, u, z]: sums along the rays, what is absorbed left out, blurred."""
-        through = self.through[views]
-        out = np.empty((through.shape[0], through.shape[2], through.shape[3]), np.float32)
-        angles, steps = self.camera.angles_rad[views], self.steps[views]
-        kernels.forward(inward(activity), through, angles, steps, _size(self.grid), out)
+        image, size = inward(activity), _size(self.grid)
+        chosen = range(*views.indices(self.camera.views))
+        out = np.empty((len(chosen), self.through.shape[2], self.through.shape[3]), np.float32)
+        angles = self.camera.angles_rad
+
+        def one(place: int, _thread: int) -> None:
+            v = chosen[place]
+            kernels.forward(image, self.through[v], angles[v], self.steps[v], size, out[place])
+
+        share_out(len(chosen), thread_count(), one)
         return out
 
     def backward(self, projections: ArrayF4, views: slice = slice(None)) -> ArrayF4:
         """Project [views, u, z] back to [z, y, x]: exactly the transpose of :meth:`forward`."""
         nz, ny, nx = self.grid.shape_zyx
-        through = self.through[views]
-        out = np.zeros((through.shape[0], ny, nx, nz), np.float32)
-        angles, steps = self.camera.angles_rad[views], self.steps[views]
-        given = np.ascontiguousarray(projections, dtype=np.float32)
-        kernels.backward(given, through, angles, steps, _size(self.grid), out)
+        given, size = np.ascontiguousarray(projections, dtype=np.float32), _size(self.grid)
+        chosen = range(*views.indices(self.camera.views))
+        out = np.zeros((len(chosen), ny, nx, nz), np.float32)
+        angles = self.camera.angles_rad
+
+        def one(place: int, _thread: int) -> None:
+            v = chosen[place]
+            kernels.backward(given[place], self.through[v], angles[v], self.steps[v], size, out[place])
+
+        share_out(len(chosen), thread_count(), one)
         return np.ascontiguousarray(out.sum(axis=0).transpose(2, 0, 1))
 
 
@@ -101,12 +118,21 @@ def project_once(
 
     The same numbers as ``Projector.around(camera, grid, mu_per_cm).forward(activity)``.
     """
-    radius = contour_mm(camera, grid, mu_per_cm)
-    n = max(grid.shape_zyx[1:])
-    out = np.empty((camera.views, n, grid.shape_zyx[0]), np.float32)
-    per_voxel = inward(mu_per_cm) * np.float32(grid.spacing_mm[0] / 10)
-    steps = _steps(camera, grid, radius)
-    kernels.forward_once(inward(activity), per_voxel, camera.angles_rad, steps, _size(grid), out)
+    n, nz = max(grid.shape_zyx[1:]), grid.shape_zyx[0]
+    out = np.empty((camera.views, n, nz), np.float32)
+    per_voxel, image, size = (
+        inward(mu_per_cm) * np.float32(grid.spacing_mm[0] / 10),
+        inward(activity),
+        _size(grid),
+    )
+    steps, angles = _steps(camera, grid, contour_mm(camera, grid, mu_per_cm)), camera.angles_rad
+
+    def one(v: int, _thread: int) -> None:
+        through = np.empty((n, n, nz), np.float32)
+        kernels.passing(per_voxel, angles[v], size, through)
+        kernels.forward(image, through, angles[v], steps[v], size, out[v])
+
+    share_out(camera.views, thread_count(), one)
     return out
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -31,12 +31,17 @@ class Outlines:
         [z, y, x] from the CT.
     without
         Outline -> those taken out of it.
+    larger, smaller
+        Name -> the outline drawn ``step_mm`` further out and further in.
     """
 
     grid: Grid
     share: dict[str, ArrayF4]
     density_g_cm3: ArrayF4 = field(repr=False)
     without: dict[str, tuple[str, ...]]
+    larger: dict[str, ArrayF4] = field(repr=False)
+    smaller: dict[str, ArrayF4] = field(repr=False)
+    step_mm: float
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -56,18 +61,25 @@ class Outlines:
         """Where activity is taken to be: even in each outline, by mass in the rest."""
         return {k: (v * self.density_g_cm3 if k == REST else v) for k, v in self.share.items()}
 
-    def grown(self, name: str, by_mm: float) -> Outlines:
-        """Return the same with the border of one outline moved outwards; the rest gives or takes.
+    def redrawn(self, name: str, *, larger: bool) -> Outlines:
+        """Return the same with the border of one outline moved by :attr:`step_mm`.
 
-        To first order: each voxel gains the border's area in it times the step. Other outlines keep what
-        they have.
+        Neighbours give and take in proportion to what they have of each voxel; where they have nothing, the
+        rest does. Outlines inside this one stay.
         """
-        mine = self.share[name]
-        steep = np.sqrt(sum(g**2 for g in np.gradient(mine, *self.grid.spacing_mm[::-1])))
-        room = mine + self.share[REST]
-        changed = np.clip(mine + np.float32(by_mm) * steep, 0, room).astype(np.float32)
-        share = {**self.share, name: changed, REST: room - changed}
-        return Outlines(grid=self.grid, share=share, density_g_cm3=self.density_g_cm3, without=self.without)
+        guests = self.without.get(name, ())
+        kept = sum((self.share[g] for g in guests), np.zeros(self.grid.shape_zyx, np.float32))
+        inside = sum(self.share.values()) - kept
+        wanted = (self.larger if larger else self.smaller)[name] - kept
+        changed = np.clip(wanted, 0, inside)
+        others = inside - self.share[name]
+        scale = np.divide(inside - changed, others, out=np.zeros_like(others), where=others > 1e-3)
+        share = {
+            key: changed if key == name else value if key in guests else value * scale
+            for key, value in self.share.items()
+        }
+        share[REST] = share[REST] + np.where(others > 1e-3, 0, inside - changed).astype(np.float32)
+        return replace(self, share=share)
 
     def seen(self, blur: ImageBlur, *, more_mm: float = 0.0) -> ArrayF8:
         """[names + rest, names + rest] share of each region's activity that each outline shows."""
@@ -75,7 +87,14 @@ class Outlines:
 
 
 def outlines(
-    grid: Grid, drawn: Mapping[str, ArrayF4], density_g_cm3: ArrayF4, *, body_g_cm3: float = 0.1
+    grid: Grid,
+    drawn: Mapping[str, ArrayF4],
+    density_g_cm3: ArrayF4,
+    *,
+    larger: Mapping[str, ArrayF4],
+    smaller: Mapping[str, ArrayF4],
+    step_mm: float,
+    body_g_cm3: float = 0.1,
 ) -> Outlines:
     """Make outlines disjoint: a smaller one is taken out of a larger one that holds it, and that is said.
 
@@ -83,6 +102,8 @@ def outlines(
     ----------
     drawn
         Name -> [z, y, x] share of each voxel inside, 0 to 1.
+    larger, smaller, step_mm
+        The same outlines drawn a step further out and further in, in the image in which they were drawn.
     body_g_cm3
         Density from which a voxel belongs to the body.
 
@@ -103,6 +124,8 @@ def outlines(
                 where=name,
                 allowed=f"an array of {grid.shape_zyx} with values above 0",
             )
+        if name not in larger or name not in smaller:
+            raise InputError("an outline was not drawn larger and smaller", where=name)
     found: dict[str, ArrayF4] = {}
     without: dict[str, tuple[str, ...]] = {}
     for name in sorted(drawn, key=lambda n: float(drawn[n].sum(dtype=np.float64))):
@@ -115,4 +138,12 @@ def outlines(
         found[name] = share
         left = left - share
     ordered = {name: found[name] for name in drawn}
-    return Outlines(grid=grid, share={**ordered, REST: left}, density_g_cm3=density_g_cm3, without=without)
+    return Outlines(
+        grid=grid,
+        share={**ordered, REST: left},
+        density_g_cm3=density_g_cm3,
+        without=without,
+        larger={name: np.clip(larger[name], 0, 1) for name in drawn},
+        smaller={name: np.clip(smaller[name], 0, 1) for name in drawn},
+        step_mm=step_mm,
+    )

@@ -37,8 +37,8 @@ class Errors:
     point_rel: float = 0.03
     position_mm: float = 1.0
     shape_rel: float = 0.02
-    drawn_voxel_mm: float = 3.0
-    drawn_fwhm_mm: float = 1.5
+    drawn_voxel_mm: float = 1.5
+    drawn_fwhm_mm: float = 1.0
     dose_factor_rel: float = 0.01
 
 
@@ -52,6 +52,8 @@ class Sight:
         [times] own activity, partial volume corrected, and its relative standard uncertainty.
     size_exponent
         d ln(activity / volume) / d ln(volume) as redrawn outlines show it.
+    size_per_mm
+        d ln(volume) per mm that the border moves outwards: surface over volume.
     blur_exponent
         d ln(activity) / d ln(FWHM of the image).
     """
@@ -64,6 +66,7 @@ class Sight:
     recovery_fraction: float
     spill_in_fraction: float
     size_exponent: float
+    size_per_mm: float
     blur_exponent: float
     without: tuple[str, ...] = ()
 
@@ -101,6 +104,7 @@ def sights(maps: ArrayF4, drawn: Outlines, blur: ImageBlur, errors: Errors) -> d
                 todo="check the outline, or leave the scan out",
             )
         moved = _position_std_rel(maps, drawn.share[name], own, drawn, errors.position_mm)
+        size_exponent, size_per_mm = _size(maps, drawn, blur, name)
         out[name] = Sight(
             name=name,
             activity_mbq=plain[i],
@@ -109,15 +113,16 @@ def sights(maps: ArrayF4, drawn: Outlines, blur: ImageBlur, errors: Errors) -> d
             mass_g=drawn.mass_g(name),
             recovery_fraction=float(shares[i, i]),
             spill_in_fraction=float(1 - (own / shown).mean()),
-            size_exponent=_size_exponent(maps, drawn, blur, name),
+            size_exponent=size_exponent,
+            size_per_mm=size_per_mm,
             blur_exponent=float(blur_exponents[i]),
             without=drawn.without.get(name, ()),
         )
     return out
 
 
-#: Steps of the numerical derivatives.
-BLUR_STEP_MM, SIZE_STEP_MM = 0.5, 0.5
+#: Step of the derivative by the blur.
+BLUR_STEP_MM = 0.5
 
 
 def _solved(
@@ -130,15 +135,17 @@ def _solved(
     return np.asarray(np.linalg.solve(shares, shown), dtype=np.float64), shares
 
 
-def _size_exponent(maps: ArrayF4, drawn: Outlines, blur: ImageBlur, name: str) -> float:
+def _size(maps: ArrayF4, drawn: Outlines, blur: ImageBlur, name: str) -> tuple[float, float]:
+    """Return how activity per volume follows the volume, and how that follows the border, from redrawing."""
     index = list(drawn.share).index(name)
     found = []
-    for step in (SIZE_STEP_MM, -SIZE_STEP_MM):
-        changed = drawn.grown(name, step)
-        activity = _solved(maps, changed, blur)[0][index].mean()
-        found.append((log(max(activity, 1e-12) / changed.volume_cm3(name)), log(changed.volume_cm3(name))))
+    for larger in (True, False):
+        changed = drawn.redrawn(name, larger=larger)
+        activity = float(_solved(maps, changed, blur)[0][index].mean())
+        size = changed.volume_cm3(name)
+        found.append((log(max(activity, 1e-12) / size), log(size)))
     (more, large), (less, small) = found
-    return (more - less) / (large - small)
+    return (more - less) / (large - small), (large - small) / (2 * drawn.step_mm)
 
 
 def _position_std_rel(
