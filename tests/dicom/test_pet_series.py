@@ -96,7 +96,7 @@ def test_a_few_values_below_zero_are_set_to_zero(series: Callable[..., Series]) 
 
     made = series(dip)
     image = read_pet_series(made, half_life_h=F18_H)
-    assert 0 < image.negative_share < 0.01
+    assert 0 < image.negative_fraction < 0.01
     assert float(image.volume.array.min()) == 0.0
     assert float(read_pet_shape(made).array.min()) == 0.0
 

@@ -27,7 +27,7 @@ def clocks(reference: datetime | None, beds: int = 4, duration_s: float = 120.0)
         if reference is not None:
             factor = math.exp(CONSTANT * (acquired - reference).total_seconds())
             factor *= frame_factor(duration_s, F18_H)
-        out += [SliceClock(acquired=acquired, duration_s=duration_s, decay_factor=factor)] * 2
+        out += [SliceClock(acquired=acquired, duration_s=duration_s, decay_rel=factor)] * 2
     return out
 
 
@@ -40,10 +40,8 @@ def test_frames_are_averages_over_their_time() -> None:
 def test_factors_of_a_real_scanner_lead_to_the_first_bed() -> None:
     # beds 1 and 8 of the whole-body FDG PET of the validation
     beds = [
-        SliceClock(acquired=datetime(1986, 8, 10, 13, 2, 44, 678000), duration_s=180, decay_factor=1.0095017),
-        SliceClock(
-            acquired=datetime(1986, 8, 10, 13, 24, 10, 647000), duration_s=180, decay_factor=1.1558029
-        ),
+        SliceClock(acquired=datetime(1986, 8, 10, 13, 2, 44, 678000), duration_s=180, decay_rel=1.0095017),
+        SliceClock(acquired=datetime(1986, 8, 10, 13, 24, 10, 647000), duration_s=180, decay_rel=1.1558029),
     ]
     found = to_one_moment(beds, half_life_h=6586.2 / 3600, decay_correction="START", series=beds[0].acquired)
     assert found.reference == beds[0].acquired
@@ -70,7 +68,7 @@ def test_what_decayed_before_it_was_measured_comes_back(minutes: float, beds: in
 
 def test_beds_corrected_to_their_own_start_are_brought_to_the_first() -> None:
     own = [
-        SliceClock(acquired=c.acquired, duration_s=120.0, decay_factor=frame_factor(120.0, F18_H))
+        SliceClock(acquired=c.acquired, duration_s=120.0, decay_rel=frame_factor(120.0, F18_H))
         for c in clocks(None)
     ]
     found = to_one_moment(own, half_life_h=F18_H, decay_correction="START")

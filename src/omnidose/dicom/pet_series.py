@@ -76,14 +76,14 @@ class PetVolume:
         float32 Bq/mL [z, y, x] at ``reference``, on a straight grid along +L, +P, +S, never below 0.
     reference
         Moment of the values, by the scanner's clock.
-    negative_share
+    negative_fraction
         What was below 0 and set to 0, relative to the sum.
     """
 
     volume: Volume
     reference: datetime
     facts: PetFacts
-    negative_share: float = 0.0
+    negative_fraction: float = 0.0
     notes: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
     series_uid: str = ""
@@ -240,7 +240,7 @@ def read_pet_series(
     )
     scale, notes = _to_bqml(frames, facts, correction.reference, half_life_h, injection, net_mbq, weight_kg)
     array = _values(frames, [s * f for s, f in zip(scale, correction.factors, strict=True)], progress)
-    share = _negative_share(array)
+    share = _negative_fraction(array)
     if share > 0:
         np.maximum(array, 0, out=array)
         notes.append(f"Values below 0, {100 * share:.2g} % of the image, were set to 0.")
@@ -249,7 +249,7 @@ def read_pet_series(
         volume=volume,
         reference=correction.reference,
         facts=facts,
-        negative_share=share,
+        negative_fraction=share,
         notes=(*correction.notes, *notes),
         assumed=correction.assumed,
         series_uid=series.series_uid,
@@ -291,7 +291,7 @@ def _values(
     return array
 
 
-def _negative_share(array: npt.NDArray[np.float32]) -> float:
+def _negative_fraction(array: npt.NDArray[np.float32]) -> float:
     """Return what lies below 0 over what lies above; refuse more than noise."""
     negative = float(-array[array < 0].sum(dtype=np.float64))
     share = negative / float(array[array > 0].sum(dtype=np.float64))
@@ -321,7 +321,7 @@ def _clock(header: Any) -> SliceClock:
     return SliceClock(
         acquired=moment,
         duration_s=duration / 1000 if duration else None,
-        decay_factor=number(header, "DecayFactor"),
+        decay_rel=number(header, "DecayFactor"),
     )
 
 

@@ -39,13 +39,13 @@ class SliceClock:
         Start of its bed position.
     duration_s
         Of its bed position; None if unknown.
-    decay_factor
+    decay_rel
         As written; None if absent.
     """
 
     acquired: datetime
     duration_s: float | None = None
-    decay_factor: float | None = None
+    decay_rel: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +105,7 @@ def to_one_moment(
     """
     kind = decay_correction.upper()
     done = "DECY" in {word.upper() for word in corrected_image}
-    factors = [c.decay_factor for c in clocks]
+    factors = [c.decay_rel for c in clocks]
     stated = any(f is not None and abs(f - 1) > 1e-4 for f in factors)
     if kind == "NONE" and (done or stated):
         raise ContradictionError(
@@ -167,15 +167,15 @@ def _implied_s(clocks: Sequence[SliceClock], half_life_h: float, origin: datetim
 
     The factor of most makers also undoes the decay during the frame.
     """
-    if any(c.decay_factor is None or c.decay_factor < 1 - 1e-6 for c in clocks):
+    if any(c.decay_rel is None or c.decay_rel < 1 - 1e-6 for c in clocks):
         return None
-    if all(abs((c.decay_factor or 1.0) - 1) < 1e-7 for c in clocks):
+    if all(abs((c.decay_rel or 1.0) - 1) < 1e-7 for c in clocks):
         return None
     constant = math.log(2) / (3600 * half_life_h)
     return np.array(
         [
             (c.acquired - origin).total_seconds()
-            - (math.log(c.decay_factor or 1.0) - math.log(frame_factor(c.duration_s, half_life_h))) / constant
+            - (math.log(c.decay_rel or 1.0) - math.log(frame_factor(c.duration_s, half_life_h))) / constant
             for c in clocks
         ]
     )

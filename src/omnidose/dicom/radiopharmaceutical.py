@@ -52,7 +52,7 @@ class Radiopharmaceutical:
     agent: str = ""
     nuclide: str = ""
     half_life_h: float | None = None
-    positrons_per_decay: float | None = None
+    positron_fraction: float | None = None
     total_mbq: float | None = None
     start: str = ""
     has_date: bool = False
@@ -102,7 +102,7 @@ def read_radiopharmaceutical(header: Any, *, sop_class: str = "") -> Radiopharma
         agent=agent,
         nuclide=nuclide,
         half_life_h=None if half_life_s is None else half_life_s / 3600,
-        positrons_per_decay=positrons,
+        positron_fraction=positrons,
         total_mbq=_total_mbq(item, sop_class or text(header, "SOPClassUID")),
         start=start,
         has_date=len(whole) >= 12,
@@ -237,7 +237,7 @@ def _library() -> dict[str, tuple[float, float]]:
 
 
 def nuclides_near(
-    half_life_s: float | None, positrons_per_decay: float | None = None, *, pet: bool = True
+    half_life_s: float | None, positron_fraction: float | None = None, *, pet: bool = True
 ) -> tuple[str, ...]:
     """Return the nuclides that have this half-life (and share of positrons, if it is given).
 
@@ -252,7 +252,7 @@ def nuclides_near(
     for name, (ours_s, positrons) in _library().items():
         if abs(half_life_s - ours_s) > NEAR_HALF_LIFE_REL * ours_s or (pet and positrons <= 0):
             continue
-        if positrons_per_decay is not None and abs(positrons_per_decay - positrons) > NEAR_POSITRONS:
+        if positron_fraction is not None and abs(positron_fraction - positrons) > NEAR_POSITRONS:
             continue
         near.append(name)
     return tuple(near)

@@ -96,7 +96,7 @@ class HotOrgan:
     ----------
     level_rel
         Share of its own 95 % quantile that bounds it.
-    contrast
+    contrast_rel
         Least ratio of its mean to the median of the body.
     volume_cm3
         Lowest and highest volume.
@@ -105,7 +105,7 @@ class HotOrgan:
     """
 
     level_rel: float
-    contrast: float
+    contrast_rel: float
     volume_cm3: tuple[float, float]
     reach_mm: float
 
@@ -113,9 +113,9 @@ class HotOrgan:
 #: Levels as usual in PET (41 % of the maximum for small hot volumes, Boellaard et al. 2015, EJNMMI 42:328);
 #: volumes from small women to full bladders. Contrasts are our choice.
 HOT = {
-    "brain": HotOrgan(level_rel=0.41, contrast=2.5, volume_cm3=(700.0, 1900.0), reach_mm=80.0),
-    "bladder-contents": HotOrgan(level_rel=0.41, contrast=3.0, volume_cm3=(20.0, 900.0), reach_mm=120.0),
-    "heart": HotOrgan(level_rel=0.41, contrast=3.0, volume_cm3=(60.0, 600.0), reach_mm=80.0),
+    "brain": HotOrgan(level_rel=0.41, contrast_rel=2.5, volume_cm3=(700.0, 1900.0), reach_mm=80.0),
+    "bladder-contents": HotOrgan(level_rel=0.41, contrast_rel=3.0, volume_cm3=(20.0, 900.0), reach_mm=120.0),
+    "heart": HotOrgan(level_rel=0.41, contrast_rel=3.0, volume_cm3=(60.0, 600.0), reach_mm=80.0),
 }
 
 
@@ -145,7 +145,7 @@ def see_hot_organ(key: str, concentration: ArrayF4, body: Mask, expected: Mask, 
     smooth = ndimage.gaussian_filter(concentration, 2.0 / spacing)
     typical = float(np.median(concentration[body]))
     top = float(smooth[near].max(initial=0.0))
-    if top < PEAK_CONTRAST * rule.contrast * typical:
+    if top < PEAK_CONTRAST * rule.contrast_rel * typical:
         return None
     for level in (rule.level_rel * top, 0.5 * rule.level_rel * top):
         label, count = ndimage.label(near & (smooth > level))
@@ -154,7 +154,7 @@ def see_hot_organ(key: str, concentration: ArrayF4, body: Mask, expected: Mask, 
             piece = label == number
             volume = float(piece.sum()) * grid.voxel_volume_cm3
             off = float(np.linalg.norm(np.argwhere(piece).mean(axis=0) * spacing - middle))
-            bright = float(concentration[piece].mean()) >= rule.contrast * typical
+            bright = float(concentration[piece].mean()) >= rule.contrast_rel * typical
             inside = rule.volume_cm3[0] <= volume <= rule.volume_cm3[1]
             if bright and inside and off <= rule.reach_mm and (best is None or off < best[0]):
                 best = (off, piece)

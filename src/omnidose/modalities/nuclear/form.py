@@ -21,16 +21,15 @@ class FormField:
         Key in the mapping of values, as ``ingest`` accepts it.
     choices
         Allowed texts; empty for a number or free text.
-    low, high
-        Range of a number in ``unit``; equal: free text.
+    limits
+        Range of a number in ``unit``; None: free text.
     """
 
     key: str
     label: str
     unit: str = ""
     choices: tuple[str, ...] = ()
-    low: float = 0.0
-    high: float = 0.0
+    limits: tuple[float, float] | None = None
     help: str = ""
 
 
@@ -40,12 +39,11 @@ FIELDS = (
         key="injected_mbq",
         label="Activity in the syringe at the time of injection",
         unit="MBq",
-        low=0.1,
-        high=40_000,
+        limits=(0.1, 40_000),
         help="1 mCi is 37 MBq.",
     ),
     FormField(
-        key="residual_mbq", label="Residue in the syringe, at the injection", unit="MBq", low=0, high=40_000
+        key="residual_mbq", label="Residue in the syringe, at the injection", unit="MBq", limits=(0, 40_000)
     ),
     FormField(
         key="injection_time",
@@ -55,13 +53,12 @@ FIELDS = (
     FormField(
         key="time_zone", label="Time zone of the scanner", help="Europe/Berlin: needed when clocks change."
     ),
-    FormField(key="weight_kg", label="Weight", unit="kg", low=0.3, high=400),
+    FormField(key="weight_kg", label="Weight", unit="kg", limits=(0.3, 400)),
     FormField(
         key="effective_half_life_h",
         label="Effective half-life after the scan",
         unit="h",
-        low=0.001,
-        high=10_000,
+        limits=(0.001, 10_000),
         help="Without it: physical decay alone, which is the longest stay.",
     ),
     FormField(
@@ -93,7 +90,7 @@ def checked_values(given: Mapping[str, Any]) -> dict[str, Any]:
             if str(value) not in item.choices:
                 raise InputError(f"{item.label} '{value}'", where=key, allowed=", ".join(item.choices))
             values[key] = str(value)
-        elif item.high == item.low:
+        elif item.limits is None:
             values[key] = value if isinstance(value, datetime) else str(value).strip()
         else:
             values[key] = _number(item, value)
@@ -113,11 +110,12 @@ def _number(item: FormField, value: Any) -> float:
         number = float(words)
     except ValueError:
         number = float("nan")
-    if not item.low <= number <= item.high:
+    low, high = item.limits or (0.0, 0.0)
+    if not low <= number <= high:
         raise RangeError(
             f"{item.label} of {value} {item.unit}".rstrip(),
             where=item.key,
-            allowed=f"{item.low:g} to {item.high:g} {item.unit}".rstrip(),
+            allowed=f"{low:g} to {high:g} {item.unit}".rstrip(),
         )
     return number
 

@@ -167,7 +167,7 @@ def _nuclide(rp: Radiopharmaceutical, values: Mapping[str, Any], notes: _Notes) 
             notes.enter("nuclide", f"radionuclide {said}")
         name = said
     if not name:
-        near = nuclides_near(rp.half_life_h * 3600, rp.positrons_per_decay) if rp.half_life_h else ()
+        near = nuclides_near(rp.half_life_h * 3600, rp.positron_fraction) if rp.half_life_h else ()
         hint = f"; the half-life would fit {', '.join(near)}" if near else ""
         raise DicomError(
             f"nothing tells which radionuclide was given{hint}",
