@@ -64,7 +64,7 @@ def test_small_intestine_drawn_with_its_contents() -> None:
 
 
 def test_marrow_and_bone() -> None:
-    for energy_kev, least, most in ((0.0, 1.0, 1.0), (200.0, 0.58, 0.65)):
+    for energy_kev, least, most in ((0.0, 1.0, 1.0), (200.0, 0.45, 0.58)):
         own = charged("red-marrow", "red-marrow", energy_kev=energy_kev)
         assert least <= own * mass_kg("red-marrow") * (1 + 1e-9) <= most + 1e-6
         assert charged("red-marrow", "endosteum", energy_kev=energy_kev) == pytest.approx(0.5 * own)
@@ -80,13 +80,13 @@ def test_marrow_and_bone() -> None:
 @given(st.floats(0.0, 4000.0), st.floats(0.0, 4000.0))
 def test_fast_electrons_leave_more_to_the_fat(one_kev: float, other_kev: float) -> None:
     slow, fast = own_fraction(np.sort([one_kev, other_kev]), "F")
-    assert 1 >= slow >= fast - 1e-9 >= 0.55
+    assert 1 >= slow >= fast - 1e-9 >= 0.4
 
 
 def test_marrow_of_iodine_125_and_yttrium_90() -> None:
     """The share of the whole spectrum lies between those of its ends."""
     t = TARGETS.index("red-marrow")
-    for name, least, most in (("I-125", 0.8, 1.0), ("Y-90", 0.58, 0.62)):
+    for name, least, most in (("I-125", 0.8, 1.0), ("Y-90", 0.42, 0.5)):
         table = s_values(MAN, {name: 1.0}, ["red-marrow"])
         full = nuclide(name).electron_energy_per_decay_kev * MGY_PER_MBQ_H / mass_kg("red-marrow")
         assert least < table.s_mgy_per_mbq_h[0, t, 1] / full < most

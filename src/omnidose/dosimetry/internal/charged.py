@@ -75,7 +75,8 @@ def charged_saf_per_kg(
     Notes
     -----
     Of electrons that start in red marrow it takes the share of
-    :func:`omnidose.dosimetry.internal.marrow.own_fraction`, fat cells the rest. Alpha particles stay in it.
+    :func:`omnidose.dosimetry.internal.marrow.own_fraction`, fat cells and trabeculae the rest. Alpha
+    particles stay in it.
 
     Raises
     ------
