@@ -10,6 +10,7 @@ holds more counts, is corrected less, is divided by more mass, and only the sum 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from math import hypot, log, sqrt
 
 import numpy as np
@@ -34,6 +35,9 @@ from omnidose.modalities.nuclear.series.results import OutlineDose, Part
 from omnidose.modalities.nuclear.series.sight import Errors, Sight, sights
 from omnidose.physics.nuclides import nuclide
 from omnidose.transport.dose_kernels.convolution import DoseRate, convolve
+from omnidose.transport.dose_kernels.media import medium_of
+from omnidose.transport.dose_kernels.nuclide_yields import yield_of
+from omnidose.transport.dose_kernels.radial import RadialKernel, radial_kernel
 from omnidose.transport.dose_kernels.spheres import sphere_s
 from omnidose.transport.dose_kernels.voxels import voxel_s
 from omnidose.volume import Volume
@@ -79,9 +83,17 @@ def fitted(sight: Sight, time_h: ArrayF8, half_life_h: float) -> Fit:
 def dose_factor(emitter: str, volume_cm3: float, density_g_cm3: float, std_rel: float) -> DoseFactor:
     """Return the electrons' S of a sphere: a power of its volume, through 0.8 and 1.25 times this one."""
     low, high = 0.8 * volume_cm3, 1.25 * volume_cm3
-    s_low, s_high = (S_PER_H * sphere_s(emitter, v * density_g_cm3).electron_mgy for v in (low, high))
+    kernel = _point_kernel(emitter)
+    s_low, s_high = (
+        S_PER_H * sphere_s(emitter, v * density_g_cm3, kernel=kernel).electron_mgy for v in (low, high)
+    )
     slope = log(s_low / s_high) / log(high / low)
     return DoseFactor(one_cm3_mgy_per_mbq_h=s_low * low**slope, slope=slope, std_rel=std_rel)
+
+
+@cache
+def _point_kernel(emitter: str) -> RadialKernel:
+    return radial_kernel(yield_of(emitter), medium_of("soft tissue"))
 
 
 def dose_of(
