@@ -1,6 +1,6 @@
-"""Write the packaged tables of therapy planning: limits, a patient, photons in a whole body.
+"""Write the packaged tables of therapy planning: a patient, and photons in a whole body.
 
-Run: ``python data-sources/therapy.py [limits] [patient] [photons]`` (all without one; photons: minutes)
+Run: ``python data-sources/therapy.py [patient] [photons]`` (all without one; photons: minutes)
 """
 
 from __future__ import annotations
@@ -35,27 +35,6 @@ ENERGIES_KEV = (
 HISTORIES = 4e5
 VOXEL_MM = 8.0
 
-DOTATATE = "EANM dosimetry committee 2022, Eur J Nucl Med Mol Imaging 49:1778 (177Lu, PMC9015994)"
-SOP_Y90 = "EANM SOP 2021 for 90Y microspheres, EJNMMI Physics 8:77"
-KIDNEY_BED = (
-    "Bodei et al. 2008, Eur J Nucl Med Mol Imaging 35:1847, and Barone et al. 2005, J Nucl Med 46:99S"
-)
-# key, organ, quantity, limit (Gy), alpha/beta (Gy), repair half-time (h), meaning, source, grade
-LIMITS = (
-    ("kidneys", "kidneys", "dose", 23.0, 0, 0,
-     "lower end of the tolerance carried over from external beams (23 to 29 Gy)",
-     "Emami et al. 1991, Int J Radiat Oncol Biol Phys 21:109, as used for radionuclides", "D"),
-    ("kidneys-high", "kidneys", "dose", 29.0, 0, 0, "upper end of that range", "as kidneys", "D"),
-    ("kidneys-bed", "kidneys", "bed", 40.0, 2.6, 2.8, "without risk factors", KIDNEY_BED, "D"),
-    ("kidneys-bed-risk", "kidneys", "bed", 28.0, 2.6, 2.8,
-     "hypertension, diabetes or earlier nephrotoxic therapy", KIDNEY_BED, "D"),
-    ("red-marrow", "red-marrow", "dose", 2.0, 0, 0, "all cycles together", DOTATATE, "D"),
-    ("blood", "blood", "dose", 2.0, 0, 0, "one therapy of thyroid cancer",
-     "Benua et al. 1962, Am J Roentgenol 87:171; EANM 2008, Eur J Nucl Med Mol Imaging 35:1405", "D"),
-    ("lungs", "lungs", "dose", 30.0, 0, 0, "one session", SOP_Y90, "D"),
-    ("lungs-cumulated", "lungs", "dose", 50.0, 0, 0, "all sessions together", SOP_Y90, "D"),
-)  # fmt: skip
-
 
 def text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return rows as CSV."""
@@ -64,35 +43,6 @@ def text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     writer.writerow(header)
     writer.writerows(rows)
     return out.getvalue()
-
-
-def limits() -> None:
-    """Write the limits that a plan can be held against."""
-    header = (
-        "key",
-        "organ",
-        "quantity",
-        "limit_gy",
-        "alpha_beta_gy",
-        "repair_h",
-        "meaning",
-        "source",
-        "grade",
-    )
-    write_csv(
-        "therapy_limits",
-        text(header, LIMITS),
-        {
-            "quantity": "absorbed doses and BED that therapy with radionuclides is held against",
-            "unit": "Gy; h",
-            "source": "publications as named in every row",
-            "licence": "facts: single published numbers with their citation",
-            "made_by": SCRIPT,
-            "verified": "D: as quoted in later papers and notes, not read in the first print",
-            "notes": "Conventions of practice, no physics: a plan names the one it used, and a user can give "
-            "another. alpha_beta and repair 0: none needed.",
-        },
-    )
 
 
 def patient() -> None:
@@ -112,10 +62,10 @@ def patient() -> None:
             "quantity": "activity in two organs of a patient after 7210.4 MBq of 177Lu, four SPECT/CT, and "
             "the time-integrated activity that the other program got",
             "unit": "h; MBq; mL; MBq h",
-            "source": "validation test of PyTheranostics (github.com/qurit/PyTheranostics, Apache-2.0)",
+            "source": "validation test of PyTheranostics (github.com/qurit/PyTheranostics), read in 2026",
             "licence": "facts; repository Apache-2.0",
             "made_by": SCRIPT,
-            "verified": "C: read in that repository",
+            "verified": "A: read in that repository",
             "notes": "Dose of the left kidney there 2.741 Gy, with a kernel that holds 3 to 7 % more "
             "energy than the decay sends out.",
         },
@@ -161,7 +111,7 @@ def photons() -> None:
         {
             "quantity": "share of photon energy that a whole body absorbs of uniform activity in it",
             "unit": "keV; 1; g",
-            "source": "omnidose's own photon Monte Carlo on its equation-based adults",
+            "source": "omnidose's own photon Monte Carlo on its equation-based adults, run in 2026",
             "licence": "Apache-2.0",
             "made_by": SCRIPT,
             "verified": "D: derived here; beside published whole-body terms in the rows of nuclear.planning",
@@ -171,9 +121,7 @@ def photons() -> None:
 
 
 if __name__ == "__main__":
-    asked = sys.argv[1:] or ["limits", "patient", "photons"]
-    if "limits" in asked:
-        limits()
+    asked = sys.argv[1:] or ["patient", "photons"]
     if "patient" in asked:
         patient()
     if "photons" in asked:

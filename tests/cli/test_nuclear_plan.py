@@ -156,6 +156,18 @@ def test_verification(cli: Callable[..., Any]) -> None:
         (("lutetium", "--limit", "spleen=x"), "'spleen=x' is no limit"),
         (("lutetium", "--limit", "spleen=20"), "from the first cycle"),
         (("lutetium", "--limit", "kidneys", "--expected", "kidneys:0.4"), "no dose per activity"),
+        (
+            (
+                "lutetium",
+                "--limit",
+                "kidneys",
+                "--expected",
+                "kidneys:0.4:0.3",
+                "--expected",
+                "liver:0.3:0.3",
+            ),
+            "no limit of liver",
+        ),
         (("lutetium", "none.csv", "--limit", "kidneys"), "cannot be read"),
         (("sirt", *SIRT, "--lung-shunt", "6"), "lung shunt of 6"),
         (("sirt", *SIRT, "--probability", "90"), "probability of 90"),

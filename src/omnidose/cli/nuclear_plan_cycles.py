@@ -82,12 +82,12 @@ def lutetium(
                 expected=before.get(limit.organ),
             )
         )
-    unused = set(given) - {course.limit.organ for course in courses}
+    unused = (set(given) | set(before)) - {course.limit.organ for course in courses}
     if unused:
         raise InputError(
             f"there are doses but no limit of {', '.join(sorted(unused))}",
             where="--limit",
-            todo="give one, or take the rows out",
+            todo="give one, or leave the organ out",
         )
     plan = plan_next_cycle(courses, planned_mbq=planned_mbq, probability_fraction=probability_fraction)
     assumed = {"common_std_rel": common_std_rel, "change_std_rel": change_std_rel}
@@ -154,13 +154,13 @@ def _two_numbers(text: str, whole: str) -> tuple[float, float]:
 
 
 def _limit(text: str, half_life_h: float | None) -> Limit:
-    """Return a packaged limit by name, or ``organ=GY`` as an absorbed dose."""
-    from omnidose.modalities.nuclear.planning.limits import Limit, packaged_limit
+    """Return a usual limit by name, or ``organ=GY`` as an absorbed dose."""
+    from omnidose.modalities.nuclear.planning.limits import Limit, usual_limit
     from omnidose.quantities import AbsorbedDose
 
     organ, sign, number = text.partition("=")
     if not sign:
-        return packaged_limit(text, effective_half_life_h=half_life_h)
+        return usual_limit(text, effective_half_life_h=half_life_h)
     try:
         value_gy = float(number)
     except ValueError:
@@ -265,7 +265,7 @@ def marrow(
 
 
 def verify_(
-    planned_gy_per_gbq: Annotated[
+    planned_mgy_per_mbq: Annotated[
         float, typer.Option("--planned", metavar="GY/GBQ", help="Dose per activity.")
     ],
     planned_std_rel: Annotated[float, typer.Option("--planned-std", metavar="REL")],
@@ -283,7 +283,7 @@ def verify_(
     from omnidose.modalities.nuclear.planning.confidence import DosePerActivity
     from omnidose.modalities.nuclear.planning.verification import verify
 
-    planned = DosePerActivity(name=name, median_mgy_per_mbq=planned_gy_per_gbq, std_rel=planned_std_rel)
+    planned = DosePerActivity(name=name, median_mgy_per_mbq=planned_mgy_per_mbq, std_rel=planned_std_rel)
     found = verify(
         planned,
         administered_mbq=administered_mbq,

@@ -13,7 +13,7 @@ from omnidose.dosimetry.bed import DoseRate, Repair, bed
 from omnidose.errors import InputError
 from omnidose.modalities.nuclear.planning.activity import Decides, Goal, OrganAtRisk, plan_activity
 from omnidose.modalities.nuclear.planning.confidence import DosePerActivity, factor_at
-from omnidose.modalities.nuclear.planning.limits import Limit, limit_keys, packaged_limit
+from omnidose.modalities.nuclear.planning.limits import Limit, limit_keys, usual_limit
 from omnidose.modalities.nuclear.planning.refusals import effective_dose
 from omnidose.quantities import AbsorbedDose, BiologicallyEffectiveDose
 
@@ -76,8 +76,8 @@ def test_a_bed_counts_as_the_dosimetry_room_says() -> None:
 
 
 @pytest.mark.parametrize("key", limit_keys())
-def test_packaged_limits_can_be_used(key: str) -> None:
-    limit = packaged_limit(key, effective_half_life_h=50.0)
+def test_usual_limits_can_be_used(key: str) -> None:
+    limit = usual_limit(key, effective_half_life_h=50.0)
     assert limit.value_mgy > 0
     assert limit.source
     assert limit.meaning
@@ -145,9 +145,9 @@ def test_what_a_limit_needs() -> None:
     with pytest.raises(InputError, match="limit of kidneys"):
         Limit(organ="kidneys", value=AbsorbedDose(0.0))
     with pytest.raises(InputError, match="no limit 'heart'"):
-        packaged_limit("heart")
+        usual_limit("heart")
     with pytest.raises(InputError, match="needs dose rate"):
-        packaged_limit("kidneys-bed")
+        usual_limit("kidneys-bed")
     with pytest.raises(InputError, match="neither a goal nor an organ"):
         plan_activity([], [])
 

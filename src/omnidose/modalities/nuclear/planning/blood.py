@@ -8,11 +8,11 @@ adults (table ``therapy_body_photons``).
 
 References
 ----------
-Lassmann et al. 2008 *Eur J Nucl Med Mol Imaging* 35:1405 (EANM standard operational procedure: the formula,
-with a = 108 Gy mL/(GBq h) and b = 0.0188 Gy kg^(2/3)/(GBq h) as quoted later); Hänscheid et al. 2009
-*Endocr Relat Cancer* 16:1283 (one measurement of the whole body); Forrer et al. 2009 *Eur J Nucl Med Mol
-Imaging* 36:1138 (177Lu in marrow as in blood); Sgouros 1993 *J Nucl Med* 34:689 (marrow from blood);
-Nadler, Hidalgo and Bloch 1962 *Surgery* 51:224 (blood volume).
+Lassmann et al. 2008 *Eur J Nucl Med Mol Imaging* 35:1405 (EANM standard operational procedure: the
+formula, with a = 108 Gy mL/(GBq h) and b = 0.0188 Gy kg^(2/3)/(GBq h) as remembered, not read again);
+Hänscheid et al. 2009 *Endocr Relat Cancer* 16:1283 (one measurement of the whole body); Forrer et al.
+2009 *Eur J Nucl Med Mol Imaging* 36:1138 (177Lu in marrow as in blood); Sgouros 1993 *J Nucl Med* 34:689
+(marrow from blood); Nadler, Hidalgo and Bloch 1962 *Surgery* 51:224 (blood volume).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from omnidose.physics.nuclides import nuclide as load_nuclide
 
 #: Blood (ICRP 89).
 BLOOD_G_CM3 = 1.06
-#: Coefficients of EANM 2008 for 131I: mGy mL per MBq h, mGy kg^(2/3) per MBq h.
+#: Coefficients of EANM 2008 for 131I, as remembered, for comparison: mGy mL and mGy kg^(2/3) per MBq h.
 EANM_2008 = (108.0, 0.0188)
 #: Share of the whole body's decays that are in the blood (Hänscheid 2009, abstract).
 BLOOD_SHARE = 0.14

@@ -1,4 +1,4 @@
-"""Limits of absorbed dose or BED: the packaged conventions, and how a dose counts against one."""
+"""Limits of absorbed dose or BED: the conventions of practice, and how a dose counts against one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from math import sqrt
 import numpy as np
 import numpy.typing as npt
 
-from omnidose.data import load
 from omnidose.dosimetry.bed import DoseRate, Repair, lea_catcheside
 from omnidose.errors import InputError
 from omnidose.modalities.nuclear.planning.confidence import check_positive
@@ -104,15 +103,78 @@ class Limit:
         return 2.0 * limit / (1.0 + sqrt(1.0 + 4.0 * self.per_mgy * limit))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Convention:
+    """A limit of practice: no physics, and no advice.
+
+    Attributes
+    ----------
+    limit_gy
+        Absorbed dose, or BED if ``alpha_beta_gy`` is above 0.
+    repair_h
+        Half-time of repair, for a BED.
+    """
+
+    key: str
+    organ: str
+    limit_gy: float
+    meaning: str
+    source: str
+    alpha_beta_gy: float = 0.0
+    repair_h: float = 0.0
+
+
+_EMAMI = "Emami et al. 1991, Int J Radiat Oncol Biol Phys 21:109, as carried over to radionuclides"
+_KIDNEY_BED = "Barone et al. 2005, J Nucl Med 46:99S; Bodei et al. 2008, Eur J Nucl Med Mol Imaging 35:1847"
+_SOP_Y90 = "EANM 2021, EJNMMI Physics 8:77"
+_MARROW = "EANM 2022, Eur J Nucl Med Mol Imaging 49:1778"
+_BLOOD = "Benua et al. 1962, Am J Roentgenol 87:171; EANM 2008, Eur J Nucl Med Mol Imaging 35:1405"
+#: As the field quotes them; none was read again in the publication that is named.
+CONVENTIONS = (
+    Convention(
+        key="kidneys", organ="kidneys", limit_gy=23.0, meaning="lower end of 23 to 29 Gy", source=_EMAMI
+    ),
+    Convention(
+        key="kidneys-high", organ="kidneys", limit_gy=29.0, meaning="upper end of 23 to 29 Gy", source=_EMAMI
+    ),
+    Convention(
+        key="kidneys-bed",
+        organ="kidneys",
+        limit_gy=40.0,
+        alpha_beta_gy=2.6,
+        repair_h=2.8,
+        meaning="without risk factors",
+        source=_KIDNEY_BED,
+    ),
+    Convention(
+        key="kidneys-bed-risk",
+        organ="kidneys",
+        limit_gy=28.0,
+        alpha_beta_gy=2.6,
+        repair_h=2.8,
+        meaning="with risk factors (hypertension, diabetes, earlier nephrotoxic therapy)",
+        source=_KIDNEY_BED,
+    ),
+    Convention(
+        key="red-marrow", organ="red-marrow", limit_gy=2.0, meaning="all cycles together", source=_MARROW
+    ),
+    Convention(key="blood", organ="blood", limit_gy=2.0, meaning="one therapy with 131I", source=_BLOOD),
+    Convention(key="lungs", organ="lungs", limit_gy=30.0, meaning="one session", source=_SOP_Y90),
+    Convention(
+        key="lungs-cumulated", organ="lungs", limit_gy=50.0, meaning="all sessions together", source=_SOP_Y90
+    ),
+)
+
+
 def limit_keys() -> tuple[str, ...]:
-    """Return the names of the packaged limits."""
-    return tuple(load("therapy_limits")["key"].tolist())
+    """Return the names of the conventions."""
+    return tuple(convention.key for convention in CONVENTIONS)
 
 
-def packaged_limit(
+def usual_limit(
     key: str, *, effective_half_life_h: float | None = None, rate: DoseRate | None = None
 ) -> Limit:
-    """Return a limit of the table ``therapy_limits``.
+    """Return a limit of :data:`CONVENTIONS`.
 
     Parameters
     ----------
@@ -124,18 +186,21 @@ def packaged_limit(
     InputError
         For an unknown name, or a BED without half-life and dose rate.
     """
-    table = load("therapy_limits")
-    keys = limit_keys()
-    if key not in keys:
-        raise InputError(f"there is no limit '{key}'", where="limit", allowed=", ".join(keys))
-    row = keys.index(key)
-    value_mgy = MGY_PER_GY * float(table["limit_gy"][row])
-    organ, meaning, source = (str(table[name][row]) for name in ("organ", "meaning", "source"))
-    if str(table["quantity"][row]) == "dose":
-        return Limit(organ=organ, value=AbsorbedDose(value_mgy), meaning=meaning, source=source)
+    found = next((c for c in CONVENTIONS if c.key == key), None)
+    if found is None:
+        raise InputError(f"there is no limit '{key}'", where="limit", allowed=", ".join(limit_keys()))
+    value_mgy = MGY_PER_GY * found.limit_gy
+    source = f"{found.organ}, {found.meaning}: {found.source}, as commonly quoted"
+    if not found.alpha_beta_gy:
+        return Limit(organ=found.organ, value=AbsorbedDose(value_mgy), meaning=found.meaning, source=source)
     if rate is None and effective_half_life_h is not None:
         check_positive(effective_half_life_h=effective_half_life_h)
         rate = DoseRate(amplitudes=(1.0,), half_lives_h=(effective_half_life_h,))
-    repair = Repair(half_times_h=(float(table["repair_h"][row]),), source=source)
-    value = BiologicallyEffectiveDose(value_mgy, float(table["alpha_beta_gy"][row]))
-    return Limit(organ=organ, value=value, rate=rate, repair=repair, meaning=meaning, source=source)
+    return Limit(
+        organ=found.organ,
+        value=BiologicallyEffectiveDose(value_mgy, found.alpha_beta_gy),
+        rate=rate,
+        repair=Repair(half_times_h=(found.repair_h,), source=found.source),
+        meaning=found.meaning,
+        source=source,
+    )

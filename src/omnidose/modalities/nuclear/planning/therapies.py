@@ -10,7 +10,7 @@ from omnidose.modalities.nuclear.planning.activity import (
     plan_activity,
 )
 from omnidose.modalities.nuclear.planning.confidence import PROBABILITY, DosePerActivity
-from omnidose.modalities.nuclear.planning.limits import Limit, packaged_limit
+from omnidose.modalities.nuclear.planning.limits import Limit, usual_limit
 from omnidose.modalities.nuclear.planning.microspheres import NORMAL_LIVER, PartitionModel
 from omnidose.modalities.nuclear.planning.thyroid import thyroid_dose
 from omnidose.quantities import AbsorbedDose
@@ -40,9 +40,9 @@ def plan_microspheres(
     organs = [OrganAtRisk(dose=model.normal_liver(), limit=normal)]
     lungs = model.lungs()
     if lungs is not None:
-        organs.append(OrganAtRisk(dose=lungs, limit=packaged_limit("lungs")))
+        organs.append(OrganAtRisk(dose=lungs, limit=usual_limit("lungs")))
         if lungs_before_mgy > 0:
-            cumulated = packaged_limit("lungs-cumulated")
+            cumulated = usual_limit("lungs-cumulated")
             organs.append(OrganAtRisk(dose=lungs, limit=cumulated, used_mgy=lungs_before_mgy))
     goals = [] if goal_mgy is None else [Goal(dose=model.tumour(), prescription_mgy=goal_mgy)]
     return plan_activity(goals, organs, probability_fraction=probability_fraction)
@@ -81,7 +81,7 @@ def plan_blood(
     limit_mgy
         None: 2 Gy (Benua 1962, EANM 2008).
     """
-    limit = packaged_limit("blood")
+    limit = usual_limit("blood")
     if limit_mgy is not None:
         limit = Limit(organ="blood", value=AbsorbedDose(limit_mgy))
     return plan_activity([], [OrganAtRisk(dose=dose, limit=limit)], probability_fraction=probability_fraction)
