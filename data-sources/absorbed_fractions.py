@@ -49,6 +49,7 @@ SAF_SOURCE = (
     "ORNL/TM-8381; gate: a recalculation on the MIRD-5 adult; female: an adult woman of the same family; all "
     "as carried in the documentation of a public code"
 )
+AH113804 = "Somer et al. 2016, EJNMMI Research 6, doi 10.1186/s13550-016-0239-y, abstract"
 #: Effective doses of 18F-FDG and organ doses that were read where they are cited.
 DOSES = (
     (
@@ -63,6 +64,10 @@ DOSES = (
     ("fdg-mird", "kidneys", "adult", 0.017, "mGy/MBq", "ICRP 106 (2008), as cited"),
     ("fdg-mird", "liver", "adult", 0.021, "mGy/MBq", "ICRP 106 (2008), as cited"),
     ("fdg-mird", "spleen", "adult", 0.011, "mGy/MBq", "ICRP 106 (2008), as cited"),
+    ("ah113804", "bladder", "mean", 0.351, "mGy/MBq", AH113804),
+    ("ah113804", "kidneys", "mean", 0.052, "mGy/MBq", AH113804),
+    ("ah113804", "uterus", "mean", 0.031, "mGy/MBq", AH113804),
+    ("ah113804", "effective-dose-icrp60", "mean", 0.0298, "mSv/MBq", AH113804),
     ("fdg-icrp110", "effective-dose", "male", 0.0153, "mSv/MBq", "Andersson 2015, erratum"),
     ("fdg-icrp110", "effective-dose", "female", 0.0188, "mSv/MBq", "Andersson 2015, erratum"),
     ("fdg-icrp110", "effective-dose", "mean", 0.0171, "mSv/MBq", "Andersson 2015, erratum"),
@@ -106,13 +111,13 @@ def published() -> None:
         "saf_checks_doses",
         out.getvalue(),
         {
-            "quantity": "published doses of 18F-FDG with the biokinetic model of ICRP 106",
+            "quantity": "published doses of 18F-FDG with the model of ICRP 106, and of 18F-AH113804",
             "unit": "in the column 'unit'",
             "source": "ICRP Publication 106 (2008), as cited by others; Andersson et al. 2014, EJNMMI Phys "
-            "1:9, erratum 2015",
+            "1:9, erratum 2015; Somer et al. 2016, EJNMMI Research 6",
             "licence": "facts, with citation",
             "made_by": "data-sources/absorbed_fractions.py checks",
-            "verified": "B: read in papers that cite them",
+            "verified": "B: read in papers that cite them; 18F-AH113804 A: read in its abstract",
         },
     )
 
