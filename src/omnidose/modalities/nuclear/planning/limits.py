@@ -124,7 +124,7 @@ class Convention:
     repair_h: float = 0.0
 
 
-_EMAMI = "Emami et al. 1991, Int J Radiat Oncol Biol Phys 21:109, as carried over to radionuclides"
+_EMAMI = "Emami et al. 1991, Int J Radiat Oncol Biol Phys 21:109 (external beams)"
 _KIDNEY_BED = "Barone et al. 2005, J Nucl Med 46:99S; Bodei et al. 2008, Eur J Nucl Med Mol Imaging 35:1847"
 _SOP_Y90 = "EANM 2021, EJNMMI Physics 8:77"
 _MARROW = "EANM 2022, Eur J Nucl Med Mol Imaging 49:1778"
