@@ -26,7 +26,7 @@ from omnidose.modalities.nuclear.proofs.organs_icrp110 import check_icrp110
 from omnidose.physics.nuclides import nuclide
 from omnidose.validation import Context, Row, State, within
 
-__all__ = ["check_absorbed_fractions", "check_fdg_stylised", "check_icrp110", "check_stylised"]
+__all__ = ["check_absorbed_fractions", "check_fdg_stylised", "check_icrp110"]
 
 #: Columns that hold a published adult of each sex; the first is the series that ours belongs to.
 _COLUMNS = {"adult-male": ("male_1987", "mird5", "gate"), "adult-female": ("female",)}
@@ -238,9 +238,9 @@ def _parts(phantom: str, raw: AbsorbedFractions) -> Row:
     )
 
 
-def check_stylised(context: Context) -> Iterator[Row]:
-    """Compare organ doses on the equation-based adults with published ones."""
-    yield from check_fdg_stylised(context)
+def check_fdg_stylised(context: Context) -> Iterator[Row]:
+    """Compare organ doses of 18F-FDG and another agent on the equation-based adults with published ones."""
+    yield from _fdg()
     yield from _ah113804()
     if context.reference is not None:
         yield from _recalled_organs(context.reference)
@@ -315,7 +315,7 @@ def _mean_person(doses: Mapping[str, OrganDoses]) -> tuple[dict[str, float], dic
     return mean, {key: float(np.mean([mass for _dose, mass in pairs])) for key, pairs in found.items()}
 
 
-def check_fdg_stylised(_context: Context) -> Iterator[Row]:
+def _fdg() -> Iterator[Row]:
     """Compare 18F-FDG on the equation-based adult with what ICRP 106 gives for the same model."""
     half_life_h = nuclide("F-18").half_life_h
     model = biokinetic_model("18F-FDG", recalled=True)
