@@ -78,6 +78,9 @@ def test_microspheres(cli: Callable[..., Any]) -> None:
     content = json.loads(cli("nuclear", "plan", "sirt", *SIRT, "--json").out)
     assert sum(content["fractions"].values()) == pytest.approx(1.0)
     assert content["bsa_mbq"] is None
+    assert content["flags"] == []
+    missed = json.loads(cli("nuclear", "plan", "sirt", *SIRT, "--goal", "300", "--json").out)
+    assert "300 Gy need" in missed["flags"][0]
     assert content["plan"]["decides"] == "limit"
     arms = {arm["name"]: arm for arm in content["plan"]["arms"]}
     assert arms["normal liver"]["probability_fraction"] == pytest.approx(0.9)

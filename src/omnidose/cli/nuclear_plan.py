@@ -74,7 +74,7 @@ def sirt(
     )
     beside = _beside(model, plan.activity_mbq, residue_fraction, height_cm, weight_kg)
     if as_json:
-        print_json({"plan": plan, "fractions": model.fractions, **beside})
+        print_json({"plan": plan, "flags": plan.flags, "fractions": model.fractions, **beside})
         return
     console = Console()
     print_plan(console, plan)

@@ -65,7 +65,7 @@ def thyroid(
                 "decays_std_rel": integral.std_rel,
                 "dose_std_rel": dose.std_rel,
                 "gy_g_per_mbq_d": energy,
-                "flags": integral.flags,
+                "flags": (*plan.flags, *integral.flags),
             }
         )
         return
@@ -192,7 +192,7 @@ def thyroid_cancer(
                 "blood_std_rel": doses[0].std_rel,
                 "terms": both[0],
                 "blood_cm3": blood_cm3,
-                "flags": flags,
+                "flags": (*plan.flags, *flags),
             }
         )
         return

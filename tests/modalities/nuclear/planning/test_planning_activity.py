@@ -155,3 +155,23 @@ def test_what_a_limit_needs() -> None:
 def test_effective_dose_is_refused() -> None:
     with pytest.raises(InputError, match="a therapy has no effective dose"):
         effective_dose({"kidneys": 23.0})
+
+
+@given(
+    wanted=st.floats(1.0, 1e6),
+    limits=st.lists(st.tuples(POSITIVE, st.floats(0.01, 0.6), st.floats(1.0, 1e6)), min_size=1, max_size=3),
+    p=st.floats(0.5, 0.95),
+)
+def test_no_limit_is_ever_overrun(wanted: float, limits: list[tuple[float, float, float]], p: float) -> None:
+    organs = [
+        OrganAtRisk(dose=per_activity(median=m, std=s), limit=Limit(organ="x", value=AbsorbedDose(value)))
+        for m, s, value in limits
+    ]
+    goal = Goal(dose=per_activity("tumour", 2.0, 0.2), prescription_mgy=wanted)
+    plan = plan_activity([goal], organs, probability_fraction=p)
+    assert all(arm.probability_fraction >= p - 1e-9 for arm in plan.arms[1:])
+    reached = plan.arms[0].probability_fraction >= p - 1e-9
+    assert reached == (plan.decides is Decides.GOAL) or plan.activity_mbq == pytest.approx(
+        plan.arms[0].activity_mbq
+    )
+    assert bool(plan.flags) == (plan.activity_mbq < plan.arms[0].activity_mbq * (1 - 1e-9))
