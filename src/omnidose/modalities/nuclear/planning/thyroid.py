@@ -33,13 +33,13 @@ def thyroid_mgy_g_per_mbq_h(mass_g: float) -> float:
     """Return the energy that a thyroid absorbs of its own decays (mGy g per MBq h), as a sphere of soft
     tissue.
 
-    Electrons and photons from the point kernel; 20 g: 118.5, with 2.84 Gy g per MBq d (EANM 2013: 2.808).
+    Electrons and photons from the point kernel; 20 g: 118.5, with 2.84 Gy g per MBq d (EANM 2013, as remembered: 2.808).
     """
     return sphere_s(IODINE, mass_g).total_mgy * S_PER_H * mass_g
 
 
 def marinelli_constant(mass_g: float = 20.0) -> float:
-    """Return c of A (MBq) = c D (Gy) m (g) / (U (%) T (d)); the literature says 24.7 to 25."""
+    """Return c of A (MBq) = c D (Gy) m (g) / (U (%) T (d)); guidelines, as remembered: 24.7 to 25."""
     per_mbq_d = thyroid_mgy_g_per_mbq_h(mass_g) * 24 / 1000
     return 100 * log(2) / per_mbq_d
 
