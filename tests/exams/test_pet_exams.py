@@ -15,7 +15,7 @@ from omnidose.dosimetry.results import OrganDoses
 from omnidose.errors import InputError
 from omnidose.exams.options import EstimateOptions
 from omnidose.exams.pet_bodies import PetBody, body_from_pet
-from omnidose.exams.pet_outline import see_body, see_hot_organ, trunk_of
+from omnidose.exams.pet_outline import see_body, see_hot_organ, shaved, trunk_of
 from omnidose.exams.pet_patients import patient_from_pet
 from omnidose.exams.plan import plan, survey
 from omnidose.exams.run import ExamResult, run, with_one_set_of_qualities
@@ -236,3 +236,18 @@ def test_sums_of_scans_with_other_qualities(result: ExamResult) -> None:
     assert np.array_equal(one.dose_mgy[:, 1], np.zeros(n))
     assert two.total_mgy == pytest.approx(electron_photon.total_mgy)
     assert one.statistical_std_mgy == pytest.approx(np.ones(n))
+
+
+def test_an_outline_is_taken_in_to_a_volume() -> None:
+    grid = Grid.centred((20, 40, 40), (5.0, 5.0, 5.0))
+    _z, y, x = np.meshgrid(*(grid.axis_mm(a) for a in (2, 1, 0)), indexing="ij")
+    wide = (x / 80) ** 2 + (y / 60) ** 2 < 1
+    volume = float(wide.sum()) * grid.voxel_volume_cm3
+    same, nothing = shaved(wide, grid, 1.1 * volume)
+    assert nothing == 0
+    assert (same == wide).all()
+    less, taken_mm = shaved(wide, grid, 0.85 * volume)
+    assert float(less.sum()) * grid.voxel_volume_cm3 == pytest.approx(0.85 * volume, rel=0.05)
+    assert 0 < taken_mm < 8
+    assert not (less & ~wide).any()
+    assert less[0].any()  # the images end there, not the body

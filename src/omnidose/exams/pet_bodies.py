@@ -7,13 +7,13 @@ others are where the phantom has them, some centimetres from their true place.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from omnidose.anatomy.body import BodyModel, Organ, Origin, Person
-from omnidose.exams.pet_outline import see_body, see_hot_organ, trunk_of
+from omnidose.exams.pet_outline import see_body, see_hot_organ, shaved, trunk_of
 from omnidose.volume import Grid, Volume
 
 Mask = npt.NDArray[np.bool_]
@@ -40,6 +40,8 @@ class PetBody:
         4x4, point of the patient -> point of the phantom.
     seen
         Organs that the PET itself shows.
+    shaved_mm
+        What was taken off the outline, which blur widens, so that the body has the person's weight.
     """
 
     body: BodyModel
@@ -47,6 +49,7 @@ class PetBody:
     phantom: BodyModel
     affine_to_phantom_mm: ArrayF8
     seen: tuple[str, ...]
+    shaved_mm: float
     place_is_sure: bool
 
 
@@ -71,6 +74,11 @@ def body_from_pet(image: Volume, person: Person, *, phantom: BodyModel | None = 
     trunk = trunk_of(outline, grid)
     phantom = phantom or _phantom(person)
     fit = _Fit.of(trunk, grid, phantom)
+    shaved_mm = 0.0
+    if person.weight_kg and phantom.person.weight_kg:
+        wanted = fit.volume_cm3(grid, phantom) * person.weight_kg / phantom.person.weight_kg
+        outline, shaved_mm = shaved(outline, grid, wanted)
+        fit = fit.again(trunk_of(outline, grid), grid, phantom)
     labels = fit.labels(grid, phantom)
     label_of = {o.key: o.label for o in phantom.organs}
     rest = label_of["soft-tissue"]
@@ -110,6 +118,7 @@ def body_from_pet(image: Volume, person: Person, *, phantom: BodyModel | None = 
         affine_to_phantom_mm=fit.affine(),
         seen=tuple(sorted(seen)),
         # An organ that shows itself where the fitted phantom has it settles the place along the body.
+        shaved_mm=shaved_mm,
         place_is_sure=fit.is_sure or bool(seen & {"brain", "bladder-contents"}),
     )
 
@@ -151,8 +160,26 @@ class _Fit:
 
         theirs = phantom.labels > 0
         place = locate(trunk.astype(np.uint8), grid, theirs.astype(np.uint8), phantom.grid)
-        z_phantom = (grid.axis_mm(2) - place.offset_mm) / place.scale
-        ours, other = _spans(trunk, grid), _spans(theirs, phantom.grid)
+        bare = cls(
+            scale=place.scale, offset_mm=place.offset_mm, layers=np.zeros((0, 2, 3)), is_sure=place.is_sure
+        )
+        return bare.again(trunk, grid, phantom)
+
+    def z_phantom_mm(self, grid: Grid) -> ArrayF8:
+        """Return where the slices of the patient lie in the phantom."""
+        return np.asarray((grid.axis_mm(2) - self.offset_mm) / self.scale)
+
+    def volume_cm3(self, grid: Grid, phantom: BodyModel) -> float:
+        """Return the volume of the part of the phantom that the images show, in the phantom's own size."""
+        low, high = self.z_phantom_mm(grid)[[0, -1]]
+        z = phantom.grid.axis_mm(2)
+        inside = (z >= low) & (z <= high)
+        return float((phantom.labels[inside] > 0).sum()) * phantom.grid.voxel_volume_cm3
+
+    def again(self, trunk: Mask, grid: Grid, phantom: BodyModel) -> _Fit:
+        """Return the fit at the same place with the widths of another outline."""
+        z_phantom = self.z_phantom_mm(grid)
+        ours, other = _spans(trunk, grid), _spans(phantom.labels > 0, phantom.grid)
         layers = np.full((grid.shape_zyx[0], 2, 3), np.nan)
         axis = phantom.grid.axis_mm(2)
         inside = np.flatnonzero((z_phantom >= axis[0]) & (z_phantom <= axis[-1]))
@@ -163,18 +190,13 @@ class _Fit:
                 if np.isfinite([a0, a1, b0, b1]).all() and a1 - a0 > 20:
                     stretch = np.clip((b1 - b0) / (a1 - a0), 1 / STRETCH[1], 1 / STRETCH[0])
                     layers[k, a] = 0.5 * (a0 + a1), 0.5 * (b0 + b1), stretch
-        return cls(
-            scale=place.scale,
-            offset_mm=place.offset_mm,
-            layers=_smooth(layers, SMOOTH_MM / grid.spacing_mm[2]),
-            is_sure=place.is_sure,
-        )
+        return replace(self, layers=_smooth(layers, SMOOTH_MM / grid.spacing_mm[2]))
 
     def labels(self, grid: Grid, phantom: BodyModel) -> Labels:
         """Return the phantom's labels on the patient's grid."""
         out = np.zeros(grid.shape_zyx, dtype=np.uint8)
         theirs = phantom.grid
-        z = (grid.axis_mm(2) - self.offset_mm) / self.scale
+        z = self.z_phantom_mm(grid)
         plane = np.rint((z - theirs.origin_mm[2]) / theirs.spacing_mm[2]).astype(int)
         for k, j in enumerate(plane):
             if not 0 <= j < theirs.shape_zyx[0]:

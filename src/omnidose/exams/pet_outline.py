@@ -18,6 +18,8 @@ ArrayF4 = npt.NDArray[np.float32]
 BLUR_MM = 5.0
 #: Tissue holds at least this share of the body's median concentration.
 OUTSIDE_SHARE = 0.25
+#: Blur puts the outline this far outside of the skin at most, mm.
+MOST_SHAVED_MM = 8.0
 #: What an erosion by this much separates from the trunk are arms if they are this much smaller, mm, share.
 ARM_MM, ARM_SHARE = 12.0, 0.35
 
@@ -64,6 +66,32 @@ def _largest(mask: Mask, ndimage: Any) -> Mask:
     sizes[0] = 0
     keep = sizes >= 0.05 * sizes.max()  # arms may hang on by nothing
     return np.asarray(keep[label])
+
+
+def shaved(body: Mask, grid: Grid, wanted_cm3: float) -> tuple[Mask, float]:
+    """Take off what blur has added to an outline, until it has a volume.
+
+    Parameters
+    ----------
+    wanted_cm3
+        Volume of this part of the body, from the person's weight.
+
+    Returns
+    -------
+    tuple
+        The outline, and what was taken off (mm, at most :data:`MOST_SHAVED_MM`; nothing is ever added).
+    """
+    from scipy import ndimage
+
+    padded = np.pad(body, ((1, 1), (0, 0), (0, 0)), mode="edge")  # the images end there, not the body
+    depth = ndimage.distance_transform_edt(padded, sampling=grid.spacing_mm[::-1])[1:-1]
+    inside = np.sort(depth[body])
+    surplus = inside.size - round(wanted_cm3 / grid.voxel_volume_cm3)
+    if surplus <= 0:
+        return body, 0.0
+    level = min(float(inside[min(surplus, inside.size - 1)]), MOST_SHAVED_MM)
+    thinnest = min(grid.spacing_mm)
+    return np.asarray(depth > level), max(0.0, level - 0.5 * thinnest)
 
 
 def trunk_of(body: Mask, grid: Grid) -> Mask:

@@ -90,6 +90,11 @@ def _warnings(found: PetBody, person: Person, truncated_slices: int) -> tuple[st
         "There is no CT: the outline of the body comes from the PET, organs and densities from a phantom "
         "fitted to it. Organs that the PET does not show lie some centimetres from their true place.",
     ]
+    if found.shaved_mm > 0:
+        said.append(
+            f"The outline, which blur widens, was taken in by {found.shaved_mm:.1f} mm to have the person's "
+            "weight."
+        )
     if found.seen:
         said.append(f"Seen in the PET itself: {', '.join(found.seen)}.")
     if not person.sex:

@@ -216,3 +216,23 @@ def test_organs_that_nobody_saw_are_uncertain_in_place(by_method: dict[DoseMetho
     by_organ = dict(zip(result.organ_doses.organs, component.std_rel, strict=True))  # type: ignore[arg-type]
     assert by_organ["liver"] > 0.2
     assert by_organ["soft-tissue"] == 0
+
+
+def test_blur_across_the_skin_comes_back(exam: NuclearExam) -> None:
+    """Activity just outside goes to the rim, activity far away stays where it is; nothing is lost."""
+    from omnidose.modalities.nuclear.time_integrals import BLUR_MM
+
+    assert exam.activity is not None
+    body = small_body()
+    array = exam.activity.array.copy()
+    array[6, 12, 1] = 3.0  # 80 mm from the axis is skin: this voxel lies 4 mm outside of it
+    array[6, 0, 0] = 2.0
+    blurred = replace(exam, activity=Volume.on_grid(array, body.grid), seen_mbq=105.0)
+    found = integrate(blurred, body)
+    assert found.outside_fraction == pytest.approx(2.0 / 105.0, rel=1e-5)
+    given_back = found.mbq_s.array / (3600 * sum(hours_per_mbq(exam)))
+    assert float(given_back.sum()) == pytest.approx(105.0, rel=1e-5)
+    assert given_back[6, 12, 1] == 0
+    assert np.allclose(given_back[6, 12, 12], array[6, 12, 12])  # the middle is deeper than the rim
+    assert BLUR_MM < 60
+    assert any("outside of the skin" in note for note in found.notes)

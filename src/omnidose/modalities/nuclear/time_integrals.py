@@ -15,6 +15,8 @@ from omnidose.volume import Grid, Volume
 
 #: A body must hold at least this share of the image's activity: else it is another body, or lies elsewhere.
 LEAST_INSIDE = 0.5
+#: Activity up to this far outside of tissue is the camera's blur, mm (two FWHM of a whole-body PET).
+BLUR_MM, MOVED_WORTH_A_WORD = 15.0, 0.02
 #: From this imaged share on, the unseen part of an organ is taken to be like the seen one.
 CUT_FRACTION = 0.5
 #: Tissue that is no organ with an uptake of its own.
@@ -38,7 +40,7 @@ class TimeIntegrals:
     head_fraction, tail_fraction
         Shares of the seen part before the moment of the image and after the scan.
     outside_fraction
-        Share of the image's activity that lies in no tissue of the body (noise, blur across the skin).
+        Share of the image's activity that lies in no tissue of the body and far from it (noise).
     """
 
     mbq_s: Volume
@@ -137,6 +139,7 @@ def integrate(exam: NuclearExam, body: BodyModel) -> TimeIntegrals:
     before, after = hours_per_mbq(exam)
     seen = float(now.sum(dtype=np.float64))
     tissue = body.labels > 0
+    moved = _into_the_body(now, tissue, body.grid)
     inside = float(now[tissue].sum(dtype=np.float64))
     if inside < LEAST_INSIDE * exam.seen_mbq:
         raise GeometryError(
@@ -153,6 +156,11 @@ def integrate(exam: NuclearExam, body: BodyModel) -> TimeIntegrals:
             else "after it physical decay alone (an upper bound: nothing is excreted after the scan)."
         )
     ]
+    if moved > MOVED_WORTH_A_WORD * seen:
+        notes.append(
+            f"{100 * moved / seen:.0f} % of the image lay up to {BLUR_MM:g} mm outside of the skin, by the "
+            "camera's blur, and were given back to the outermost tissue."
+        )
     elsewhere = _fill_unseen(now, exam, body, seen, notes)
     lost = max(0.0, exam.left_mbq - seen - elsewhere) / exam.left_mbq
     now *= np.float32(3600 * (before + after))
@@ -167,6 +175,36 @@ def integrate(exam: NuclearExam, body: BodyModel) -> TimeIntegrals:
         outside_fraction=1 - inside / seen,
         notes=tuple(notes),
     )
+
+
+def _into_the_body(now: npt.NDArray[np.float32], tissue: npt.NDArray[np.bool_], grid: Grid) -> float:
+    """Give activity that blur carried across the skin back to the rim of the body; return how much, MBq.
+
+    Slice by slice, in proportion to what the outermost tissue holds.
+    """
+    from scipy import ndimage
+
+    stray = (now > 0) & ~tissue
+    if not stray.any() or not tissue.any():
+        return 0.0
+    margin = [int(np.ceil(2 * BLUR_MM / d)) for d in grid.spacing_mm[::-1]]  # rim and air around it
+    box = tuple(
+        slice(max(0, part.start - m), part.stop + m)
+        for part, m in zip(ndimage.find_objects(stray.view(np.uint8))[0], margin, strict=True)
+    )
+    own, mask, spacing = now[box], tissue[box], grid.spacing_mm[::-1]
+    if not mask.any():
+        return 0.0
+    near = stray[box] & (ndimage.distance_transform_edt(~mask, sampling=spacing) <= BLUR_MM)
+    rim = mask & (ndimage.distance_transform_edt(mask, sampling=spacing) <= BLUR_MM)
+    total = 0.0
+    for layer, outside, inside in zip(own, near, rim, strict=True):
+        lost, held = float(layer[outside].sum()), float(layer[inside].sum())
+        if lost > 0 and held > 0:
+            layer[inside] *= np.float32(1 + lost / held)
+            layer[outside] = 0.0
+            total += lost
+    return total
 
 
 def _fill_unseen(
