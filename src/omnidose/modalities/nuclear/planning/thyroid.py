@@ -33,7 +33,7 @@ def thyroid_mgy_g_per_mbq_h(mass_g: float) -> float:
     """Return the energy that a thyroid absorbs of its own decays (mGy g per MBq h), as a sphere of soft
     tissue.
 
-    Electrons and photons from the point kernel; 20 g: 118 460, which is 2.843 Gy g per MBq d (EANM 2013, as
+    Electrons and photons from the point kernel; 20 g: 118.46, which is 2.843 Gy g per MBq d (EANM 2013, as
     remembered: 2.808).
     """
     return sphere_s(IODINE, mass_g).total_mgy * S_PER_H * mass_g
