@@ -35,9 +35,9 @@ def true_rate_cps(recorded_cps: float, dead_time_s: float) -> float:
             allowed=f"up to {exp(-1) / dead_time_s:g} per s",
             todo="check dead time and count rate",
         )
-    load = 0.0  # n t, rising towards the lower solution: a contraction below 1
-    for _ in range(200):
-        load = recorded_cps * dead_time_s * exp(load)
+    from scipy.special import lambertw
+
+    load = -float(lambertw(-recorded_cps * dead_time_s).real)  # n t of the lower solution
     return recorded_cps * exp(load)
 
 
