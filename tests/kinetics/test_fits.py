@@ -188,6 +188,15 @@ def test_few_points_fall_back_to_one_exponential() -> None:
     assert choose_shape(pair, half_life_h=LU177_H).best.shape is Shape.MONO
 
 
+def test_three_falling_points_are_not_taken_for_pure_retention() -> None:
+    """AICc is defined for one parameter alone there: it compares nothing."""
+    time = np.array([4.0, 24.0, 72.0])
+    curve = TimeActivityCurve(time_h=time, activity_mbq=100 * np.exp(-time / 40), std_mbq=np.full(3, 1.0))
+    choice = choose_shape(curve, half_life_h=LU177_H)
+    assert choice.best.shape is Shape.MONO
+    assert choice.averaged.value_mbq_h == pytest.approx(4000, rel=1e-3)
+
+
 def test_nothing_fits() -> None:
     rising = TimeActivityCurve.with_relative_std(TIMES, TIMES, std_rel=0.05)
     with pytest.raises(InputError, match="no shape describes"):

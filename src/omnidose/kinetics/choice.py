@@ -23,8 +23,8 @@ class Choice:
     fits
         Every fit, rejected ones too (each says why).
     best
-        The accepted fit with the lowest AICc. Where AICc is defined for none (n <= k + 1 for all), the
-        accepted one with the fewest parameters, a falling exponential before pure retention.
+        The accepted fit with the lowest AICc. Where AICc is defined for no falling exponential (n <= k + 1),
+        the accepted one with the fewest parameters, a falling exponential before pure retention.
     reason
         Why, in words.
     not_tried
@@ -38,9 +38,8 @@ class Choice:
 
     @property
     def candidates(self) -> tuple[Fit, ...]:
-        """Accepted fits with a defined AICc; if there are none, the best alone."""
-        defined = tuple(f for f in self.fits if f.accepted and isfinite(f.aicc))
-        return defined or (self.best,)
+        """Accepted fits that AICc compares; if there are none, the best alone."""
+        return _comparable(self.fits) or (self.best,)
 
     @property
     def akaike_weights(self) -> ArrayF8:
@@ -110,6 +109,20 @@ def choose_shape(
     return Choice(fits=fits, best=best, reason=reason, not_tried=tuple(s for s in wanted if s not in tried))
 
 
+def _comparable(fits: Sequence[Fit]) -> tuple[Fit, ...]:
+    """Return the accepted fits that AICc compares: none where it knows pure retention alone.
+
+    With three points AICc is defined for the one parameter of retention only, which would then win whatever
+    the points say.
+    """
+    accepted = [f for f in fits if f.accepted]
+    defined = tuple(f for f in accepted if isfinite(f.aicc))
+    falling = any(f.shape is not Shape.RETAINED for f in accepted)
+    if falling and all(f.shape is Shape.RETAINED for f in defined):
+        return ()
+    return defined
+
+
 def _best(fits: Sequence[Fit]) -> tuple[Fit, str]:
     accepted = [f for f in fits if f.accepted]
     if not accepted:
@@ -119,7 +132,7 @@ def _best(fits: Sequence[Fit]) -> tuple[Fit, str]:
             where=fits[0].curve.name,
             todo="check times and half-life, or integrate by trapezoids",
         )
-    defined = [f for f in accepted if isfinite(f.aicc)]
+    defined = _comparable(accepted)
     if defined:
         best = min(defined, key=lambda f: f.aicc)
         return best, f"lowest AICc ({best.aicc:.1f}) of {len(defined)} accepted shapes"
