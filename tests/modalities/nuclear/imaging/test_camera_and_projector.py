@@ -92,7 +92,7 @@ def test_counts_scatter_and_dead_time() -> None:
     alive = recorded_share(1.25 * 20 * 1600, 2e-6)  # at most: scatter leaves at the edges
     assert 20 * 1.2 * alive < rate < 20 * 1.26
     assert seen.scatter_counts[inner].mean() / 50 == pytest.approx(0.25 * 20 * alive, rel=0.06)
-    assert seen.rate_cps == pytest.approx(float(seen.counts.sum()) / 4 / 50)
+    assert seen.rate_per_s == pytest.approx(float(seen.counts.sum()) / 4 / 50)
 
 
 def test_reconstruction_returns_the_activity() -> None:
@@ -100,7 +100,7 @@ def test_reconstruction_returns_the_activity() -> None:
     true = np.where(body() > 0, 1.0, 0.0).astype(np.float32)
     true[4:8, 10:14, 10:14] = 4.0
     counts = projector.forward(true) * np.float32(100)
-    seen = Projections(counts=counts, scatter_counts=np.zeros_like(counts), view_s=100.0, rate_cps=0.0)
+    seen = Projections(counts=counts, scatter_counts=np.zeros_like(counts), view_s=100.0, rate_per_s=0.0)
     image = reconstruct(seen, projector, iterations=12, subsets=4)
     assert image.sum() == pytest.approx(true.sum(), rel=0.01)
     assert image[4:8, 10:14, 10:14].mean() == pytest.approx(4.0, rel=0.12)
@@ -112,7 +112,7 @@ def test_refusals() -> None:
     with pytest.raises(InputError, match="does not fit"):
         Projector.around(CAMERA, GRID, np.zeros((4, 4, 4), np.float32))
     empty, projector = np.zeros((12, 24, 12), np.float32), Projector.around(CAMERA, GRID, body())
-    seen = Projections(counts=empty, scatter_counts=empty, view_s=1.0, rate_cps=0.0)
+    seen = Projections(counts=empty, scatter_counts=empty, view_s=1.0, rate_per_s=0.0)
     with pytest.raises(InputError, match="subsets"):
         reconstruct(seen, projector, subsets=5)
     with pytest.raises(InputError, match="view"):

@@ -71,4 +71,4 @@ def test_lying_moves_as_it_says() -> None:
 
 def test_refused_factor() -> None:
     with pytest.raises(InputError, match="factors"):
-        stretched("M", along=2.0, across=1.0, grid=GRID, middle_z_mm=300)
+        stretched("M", factors=(2.0, 1.0), grid=GRID, middle_z_mm=300)

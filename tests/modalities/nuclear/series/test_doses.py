@@ -77,7 +77,7 @@ def test_what_does_not_leave_is_retained() -> None:
     activity = 100 * np.exp(-log(2) / 159.5 * TIMES) * np.array([0.98, 0.99, 1.01, 1.02])
     sight = Sight(
         name="lesion", activity_mbq=activity, std_rel=np.full(4, 0.03), volume_cm3=10, mass_g=10,
-        recovery_fraction=0.7, spill_in_fraction=0, size_exponent=-0.9, size_per_mm=0.2, blur_exponent=0.5,
+        recovery_fraction=0.7, spill_in_fraction=0, size_rel_per_mm=-0.2, blur_rel_per_mm=0.05,
     )  # fmt: skip
     assert fitted(sight, TIMES, 159.5).shape.value == "retained"
 

@@ -93,22 +93,22 @@ def test_activities_come_back_once_corrected() -> None:
     assert seen["organ"].spill_in_fraction > 0.02
 
 
-def test_the_size_exponent_is_what_a_wrong_outline_does() -> None:
+def test_the_size_derivative_is_what_a_wrong_outline_does() -> None:
     maps = blurred(MBQ, drawn())
     good = sights(maps, drawn(), BLUR, Errors())["lesion"]
     wrong = sights(maps, drawn(0.4), BLUR, Errors())["lesion"]
     change = np.log(wrong.activity_mbq[0] / wrong.volume_cm3 / (good.activity_mbq[0] / good.volume_cm3))
-    predicted = good.size_exponent * np.log(wrong.volume_cm3 / good.volume_cm3)
-    assert change == pytest.approx(predicted, rel=0.1)
-    assert -1 < good.size_exponent < 0
+    assert change == pytest.approx(0.4 * good.size_rel_per_mm, rel=0.1)
+    growth_per_mm = np.log(wrong.volume_cm3 / good.volume_cm3) / 0.4
+    assert -1 < good.size_rel_per_mm / growth_per_mm < 0  # counts gained make up for part of the mass
 
 
-def test_the_blur_exponent_is_what_a_wrong_blur_does() -> None:
+def test_the_blur_derivative_is_what_a_wrong_blur_does() -> None:
     maps = blurred(MBQ, drawn())
     good = sights(maps, drawn(), BLUR, Errors())["lesion"]
     wrong = sights(maps, drawn(), ImageBlur(fwhm_mm=10.3, std_mm=1), Errors())["lesion"]
     assert np.log(wrong.activity_mbq[0] / good.activity_mbq[0]) == pytest.approx(
-        good.blur_exponent * np.log(1.03), rel=0.1
+        0.3 * good.blur_rel_per_mm, rel=0.1
     )
 
 

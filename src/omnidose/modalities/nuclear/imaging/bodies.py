@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 
 import numpy as np
@@ -60,8 +60,6 @@ class StretchedBody:
 
     body: BodyModel
     grid: Grid
-    along: float = field(default=1.0)
-    across: float = field(default=1.0)
 
     @cached_property
     def _index(self) -> tuple[npt.NDArray[np.intp], ...]:
@@ -109,12 +107,19 @@ def plain_phantom(sex: str, voxel_mm: float) -> BodyModel:
 
 
 def stretched(
-    sex: str, *, along: float, across: float, grid: Grid, middle_z_mm: float, phantom_voxel_mm: float = 3.0
+    sex: str,
+    *,
+    factors: tuple[float, float],
+    grid: Grid,
+    middle_z_mm: float,
+    phantom_voxel_mm: float = 3.0,
 ) -> StretchedBody:
     """Stretch the adult of a sex; organs grow by along x across^2.
 
     Parameters
     ----------
+    factors
+        Along z and across.
     grid
         What the camera sees, around its own middle.
     middle_z_mm
@@ -125,6 +130,7 @@ def stretched(
     InputError
         For factors outside 0.7 to 1.35.
     """
+    along, across = factors
     if not (0.7 <= along <= 1.35 and 0.7 <= across <= 1.35):
         raise InputError(f"factors {along:g} along and {across:g} across", allowed="0.7 to 1.35")
     plain = plain_phantom(sex, phantom_voxel_mm)
@@ -135,7 +141,7 @@ def stretched(
         spacing_mm=(dx * across, dy * across, dz * along),
         origin_mm=(x * across, y * across, (z - middle_z_mm) * along),
     )
-    return StretchedBody(body=replace(plain, grid=own), grid=grid, along=along, across=across)
+    return StretchedBody(body=replace(plain, grid=own), grid=grid)
 
 
 def sphere_shares(sphere: Sphere, grid: Grid, samples: int = 4) -> tuple[npt.NDArray[np.int64], ArrayF4]:

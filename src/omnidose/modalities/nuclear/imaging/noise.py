@@ -31,14 +31,14 @@ class Projections:
         The same shape: the triple-energy-window estimate of scatter among them.
     view_s
         Duration of each view.
-    rate_cps
+    rate_per_s
         Mean rate of all recorded counts per head.
     """
 
     counts: ArrayF4
     scatter_counts: ArrayF4
     view_s: float
-    rate_cps: float
+    rate_per_s: float
 
 
 def acquire(
@@ -83,10 +83,10 @@ def acquire(
         counts=counts.astype(np.float32),
         scatter_counts=np.asarray(smooth, dtype=np.float32),
         view_s=view_s,
-        rate_cps=float(counts.sum() / camera.views / view_s),
+        rate_per_s=float(counts.sum() / camera.views / view_s),
     )
 
 
-def recorded_share(true_cps: float, dead_time_s: float) -> float:
+def recorded_share(true_per_s: float, dead_time_s: float) -> float:
     """Return the share of events that a paralysable system records at a true rate."""
-    return float(np.exp(-true_cps * dead_time_s))
+    return float(np.exp(-true_per_s * dead_time_s))

@@ -161,7 +161,7 @@ def draw_patient(seed: int, *, grid: Grid, phantom_voxel_mm: float = 3.0) -> Pat
         float(np.clip(rng.normal(1, 0.05), 0.88, 1.1)),
     )
     anatomy = stretched(
-        sex, along=along, across=across, grid=grid, middle_z_mm=MIDDLE_Z_MM, phantom_voxel_mm=phantom_voxel_mm
+        sex, factors=(along, across), grid=grid, middle_z_mm=MIDDLE_Z_MM, phantom_voxel_mm=phantom_voxel_mm
     )
     administered = 7400.0 * float(rng.normal(1, 0.03))
     kinetics = draw_kinetics(rng, administered, scale=along * across**2)

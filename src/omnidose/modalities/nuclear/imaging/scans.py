@@ -40,7 +40,7 @@ class Scan:
         From the injection to the first view.
     duration_s
         From the first view to the last, all heads together.
-    rate_cps
+    rate_per_s
         Mean rate of all counts that a head recorded.
     """
 
@@ -48,7 +48,7 @@ class Scan:
     attenuation: Volume
     start_h: float
     duration_s: float
-    rate_cps: float
+    rate_per_s: float
 
 
 def coarse_grid(fine: Grid) -> Grid:
@@ -161,5 +161,5 @@ def scan_map(
         attenuation=Volume.on_grid(mu, image_grid),
         start_h=start_h,
         duration_s=duration_s,
-        rate_cps=projections.rate_cps,
+        rate_per_s=projections.rate_per_s,
     )

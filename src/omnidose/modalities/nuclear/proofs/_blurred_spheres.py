@@ -147,9 +147,8 @@ def _seen(
         return np.asarray((image - around_counted * size * (1 - recovery)) / recovery)
 
     own = solved(drawn_mm, known_mm)
-    step, wide = 0.5, known_mm * 1.05
+    step, wider = 0.5, 0.5 / FWHM_PER_STD
     more, less = (solved(drawn_mm + s, known_mm).mean() for s in (step, -step))
-    grown = 3 * log((drawn_mm + step) / (drawn_mm - step))
     recovery = float(share_inside(*(np.array(v) for v in (drawn_mm, drawn_mm, known_mm))))
     moved = float(
         share_inside(*(np.array(v) for v in (drawn_mm, drawn_mm, np.hypot(known_mm, errors.position_mm))))
@@ -163,9 +162,8 @@ def _seen(
         mass_g=size * DENSITY_G_CM3,
         recovery_fraction=recovery,
         spill_in_fraction=0.0,
-        size_exponent=float(log(more / less) / grown - 1),
-        size_per_mm=3 / drawn_mm,
-        blur_exponent=float(log(solved(drawn_mm, wide).mean() / own.mean()) / log(1.05)),
+        size_rel_per_mm=(log(more / less) - 3 * log((drawn_mm + step) / (drawn_mm - step))) / (2 * step),
+        blur_rel_per_mm=log(solved(drawn_mm, known_mm + wider).mean() / own.mean()) / 0.5,
     )
     return Outline(
         kind=kind,

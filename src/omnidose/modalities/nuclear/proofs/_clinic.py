@@ -101,7 +101,7 @@ def activity(scan: Scan, camera: Camera, calibration: Calibration) -> Volume:
     return activity_at_start(
         scan.image,
         calibration,
-        rate_cps=scan.rate_cps,
+        rate_per_s=scan.rate_per_s,
         dead_time_s=camera.dead_time_s,
         duration_s=scan.duration_s,
         half_life_h=nuclide(NUCLIDE).half_life_h,

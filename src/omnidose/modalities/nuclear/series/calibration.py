@@ -15,8 +15,8 @@ from omnidose.volume import Volume
 S_PER_H = 3600.0
 
 
-def true_rate_cps(recorded_cps: float, dead_time_s: float) -> float:
-    """Return the rate of a paralysable system that records ``recorded_cps``: m = n exp(-n t), the lower n.
+def true_rate_per_s(recorded_per_s: float, dead_time_s: float) -> float:
+    """Return the rate of a paralysable system that records ``recorded_per_s``: m = n exp(-n t), the lower n.
 
     Raises
     ------
@@ -25,20 +25,20 @@ def true_rate_cps(recorded_cps: float, dead_time_s: float) -> float:
     RangeError
         For a rate that no true rate explains (above 1 / (e t)).
     """
-    if not (isfinite(recorded_cps) and recorded_cps >= 0 and isfinite(dead_time_s) and dead_time_s >= 0):
+    if not (isfinite(recorded_per_s) and recorded_per_s >= 0 and isfinite(dead_time_s) and dead_time_s >= 0):
         raise InputError(
-            f"a rate of {recorded_cps:g} per s with a dead time of {dead_time_s:g} s", allowed="0 or more"
+            f"a rate of {recorded_per_s:g} per s with a dead time of {dead_time_s:g} s", allowed="0 or more"
         )
-    if recorded_cps * dead_time_s > exp(-1):
+    if recorded_per_s * dead_time_s > exp(-1):
         raise RangeError(
-            f"a system with a dead time of {dead_time_s:g} s cannot record {recorded_cps:g} per s",
+            f"a system with a dead time of {dead_time_s:g} s cannot record {recorded_per_s:g} per s",
             allowed=f"up to {exp(-1) / dead_time_s:g} per s",
             todo="check dead time and count rate",
         )
     from scipy.special import lambertw
 
-    load = -float(lambertw(-recorded_cps * dead_time_s).real)  # n t of the lower solution
-    return recorded_cps * exp(load)
+    load = -float(lambertw(-recorded_per_s * dead_time_s).real)  # n t of the lower solution
+    return recorded_per_s * exp(load)
 
 
 def start_over_mean(half_life_h: float, duration_s: float) -> float:
@@ -51,7 +51,7 @@ def activity_at_start(
     counts_cps: Volume,
     calibration: Calibration,
     *,
-    rate_cps: float,
+    rate_per_s: float,
     dead_time_s: float,
     duration_s: float,
     half_life_h: float,
@@ -62,7 +62,7 @@ def activity_at_start(
     ----------
     counts_cps
         Mean over the scan, neither corrected for dead time nor for decay.
-    rate_cps
+    rate_per_s
         Mean rate of all counts that a head recorded.
     duration_s
         From the start of the scan to its end.
@@ -74,6 +74,6 @@ def activity_at_start(
     """
     if not (isfinite(duration_s) and duration_s > 0):
         raise InputError(f"a scan of {duration_s:g} s", where="duration_s", allowed="more than 0 s")
-    lost = true_rate_cps(rate_cps, dead_time_s) / rate_cps if rate_cps > 0 else 1.0
+    lost = true_rate_per_s(rate_per_s, dead_time_s) / rate_per_s if rate_per_s > 0 else 1.0
     factor = lost * start_over_mean(half_life_h, duration_s) / calibration.cps_per_mbq
     return replace(counts_cps, array=counts_cps.array * np.float32(factor))

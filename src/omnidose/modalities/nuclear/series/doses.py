@@ -135,8 +135,8 @@ def dose_of(
         **chain.contributions_rel,
         # what the redrawn outline shows stands for the chain's own rule, in which counts do not grow with it;
         # its own surface stands for a sphere's: kidneys have more
-        "volume": abs(sight.size_exponent) * sight.size_per_mm * 0.5 * seen.diameter_std_mm,
-        "recovery": abs(sight.blur_exponent) * blur.std_mm / blur.fwhm_mm,
+        "volume": abs(sight.size_rel_per_mm) * 0.5 * seen.diameter_std_mm,
+        "recovery": abs(sight.blur_rel_per_mm) * blur.std_mm,
     }
     return OutlineDose(
         name=sight.name,

@@ -50,12 +50,10 @@ class Sight:
     ----------
     activity_mbq, std_rel
         [times] own activity, partial volume corrected, and its relative standard uncertainty.
-    size_exponent
-        d ln(activity / volume) / d ln(volume) as redrawn outlines show it.
-    size_per_mm
-        d ln(volume) per mm that the border moves outwards: surface over volume.
-    blur_exponent
-        d ln(activity) / d ln(FWHM of the image).
+    size_rel_per_mm
+        Relative change of activity per volume when the border is drawn 1 mm further out.
+    blur_rel_per_mm
+        Relative change of the activity when the blur is taken 1 mm wider (FWHM).
     """
 
     name: str
@@ -65,9 +63,8 @@ class Sight:
     mass_g: float
     recovery_fraction: float
     spill_in_fraction: float
-    size_exponent: float
-    size_per_mm: float
-    blur_exponent: float
+    size_rel_per_mm: float
+    blur_rel_per_mm: float
     without: tuple[str, ...] = ()
 
 
@@ -87,9 +84,7 @@ def sights(maps: ArrayF4, drawn: Outlines, blur: ImageBlur, errors: Errors) -> d
     plain, shares = _solved(maps, drawn, blur)
     wide, _ = _solved(maps, drawn, blur, more_mm=BLUR_STEP_MM)
     narrow, _ = _solved(maps, drawn, blur, more_mm=-BLUR_STEP_MM)
-    blur_exponents = np.log(wide / narrow).mean(axis=1) / log(
-        (blur.fwhm_mm + BLUR_STEP_MM) / (blur.fwhm_mm - BLUR_STEP_MM)
-    )
+    by_blur = np.log(wide / narrow).mean(axis=1) / (2 * BLUR_STEP_MM)
     names = list(drawn.share)
     out = {}
     for i, name in enumerate(names):
@@ -104,7 +99,6 @@ def sights(maps: ArrayF4, drawn: Outlines, blur: ImageBlur, errors: Errors) -> d
                 todo="check the outline, or leave the scan out",
             )
         moved = _position_std_rel(maps, drawn.share[name], own, drawn, errors.position_mm)
-        size_exponent, size_per_mm = _size(maps, drawn, blur, name)
         out[name] = Sight(
             name=name,
             activity_mbq=plain[i],
@@ -113,9 +107,8 @@ def sights(maps: ArrayF4, drawn: Outlines, blur: ImageBlur, errors: Errors) -> d
             mass_g=drawn.mass_g(name),
             recovery_fraction=float(shares[i, i]),
             spill_in_fraction=float(1 - (own / shown).mean()),
-            size_exponent=size_exponent,
-            size_per_mm=size_per_mm,
-            blur_exponent=float(blur_exponents[i]),
+            size_rel_per_mm=_size_rel_per_mm(maps, drawn, blur, name),
+            blur_rel_per_mm=float(by_blur[i]),
             without=drawn.without.get(name, ()),
         )
     return out
@@ -135,17 +128,15 @@ def _solved(
     return np.asarray(np.linalg.solve(shares, shown), dtype=np.float64), shares
 
 
-def _size(maps: ArrayF4, drawn: Outlines, blur: ImageBlur, name: str) -> tuple[float, float]:
-    """Return how activity per volume follows the volume, and how that follows the border, from redrawing."""
+def _size_rel_per_mm(maps: ArrayF4, drawn: Outlines, blur: ImageBlur, name: str) -> float:
+    """Redraw an outline larger and smaller: how activity per volume follows the border."""
     index = list(drawn.share).index(name)
     found = []
     for larger in (True, False):
         changed = drawn.redrawn(name, larger=larger)
         activity = float(_solved(maps, changed, blur)[0][index].mean())
-        size = changed.volume_cm3(name)
-        found.append((log(max(activity, 1e-12) / size), log(size)))
-    (more, large), (less, small) = found
-    return (more - less) / (large - small), (large - small) / (2 * drawn.step_mm)
+        found.append(log(max(activity, 1e-12) / changed.volume_cm3(name)))
+    return (found[0] - found[1]) / (2 * drawn.step_mm)
 
 
 def _position_std_rel(
