@@ -169,7 +169,12 @@ def test_a_result_says_what_it_rests_on(exam: NuclearExam, by_method: dict[DoseM
     assert {"calibration", "kinetics", "kernel"} <= keys
     assert result.provenance.settings["nuclide"] == "F-18"
     assert "nuclides" in result.provenance.tables
-    assert {f.key for f in result.figures} == {"nuclear-activity", "nuclear-integrals", "nuclear-dvh"}
+    assert {f.key for f in result.figures} == {
+        "nuclear-activity",
+        "nuclear-integrals",
+        "nuclear-dvh",
+        "nuclear-organ-level",
+    }
     assert result.dose_map.volume.array.shape == small_body().grid.shape_zyx
     assert result.organ_doses.hot_mgy["liver"] >= result.organ_doses.dose_of("liver")
     assert any("One time point" in w for w in result.warnings)
@@ -236,3 +241,28 @@ def test_blur_across_the_skin_comes_back(exam: NuclearExam) -> None:
     assert np.allclose(given_back[6, 12, 12], array[6, 12, 12])  # the middle is deeper than the rim
     assert BLUR_MM < 60
     assert any("outside of the skin" in note for note in found.notes)
+
+
+def test_organ_level_stands_beside_for_adults_of_known_sex(by_method: dict[DoseMethod, Any]) -> None:
+    """The ball as a liver of its own mass: electrons are the same; nothing for children or unknown sex."""
+    from omnidose.anatomy.body import Person
+    from omnidose.modalities.nuclear.organ_level import organ_level_doses, source_coefficients_h
+
+    result = by_method[DoseMethod.LOCAL]
+    shares = next(f.data for f in result.figures if f.key == "nuclear-integrals")
+    coefficients = dict(zip(shares["organ"], shares["coefficient_h"], strict=True))
+    body, ours = small_body(), result.organ_doses
+    masses = body.organ_mass_g
+    theirs = organ_level_doses(small_exam(), body, coefficients, masses)
+    assert theirs is not None
+    mine = ours.dose_mgy[ours.organs.index("liver"), ours.qualities.index("electron")]
+    reference = theirs.dose_mgy[theirs.organs.index("liver"), theirs.qualities.index("electron")]
+    assert reference == pytest.approx(mine, rel=0.03)
+    for person in (Person(), Person(sex="F", age_y=5.0)):
+        assert organ_level_doses(small_exam(), replace(body, person=person), coefficients, masses) is None
+    from omnidose.dosimetry.internal.fractions import adult
+
+    joined = source_coefficients_h(
+        {"left-kidney": 0.1, "right-kidney": 0.2, "femora-upper": 0.3, "nose": 0.4}, adult("adult-male")
+    )
+    assert joined == pytest.approx({"kidneys": 0.3, "skeleton": 0.3, "remainder": 0.4})

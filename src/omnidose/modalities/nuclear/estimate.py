@@ -24,6 +24,7 @@ from omnidose.modalities.nuclear.checks import LIMITS, plausibility_warnings
 from omnidose.modalities.nuclear.doses import VoxelDoses, voxel_doses
 from omnidose.modalities.nuclear.exposure import DoseMethod, NuclearExam
 from omnidose.modalities.nuclear.mean_doses import mean_doses
+from omnidose.modalities.nuclear.organ_level import organ_level_doses, organ_level_figure
 from omnidose.modalities.nuclear.place import place_component
 from omnidose.modalities.nuclear.time_integrals import TimeIntegrals, hours_per_mbq, integrate
 from omnidose.provenance import Assumption, Provenance
@@ -208,7 +209,10 @@ def figures(
         )
     per_mbq = sum(hours_per_mbq(exam)) / exam.administration.net_mbq
     shares = _activity_shares(exam, integrals, body)
+    masses = dict(zip(doses.organs, (float(m) for m in doses.mass_g), strict=True))
+    reference = organ_level_doses(exam, body, shares, masses)
     return (
+        *([organ_level_figure(doses, reference)] if reference is not None else []),
         Figure(
             key="nuclear-activity",
             title="Activity against time",

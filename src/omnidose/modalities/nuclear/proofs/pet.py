@@ -9,13 +9,15 @@ from __future__ import annotations
 import tarfile
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from omnidose.dosimetry.results import ExposureResult
+from omnidose.anatomy.body import BodyModel
+from omnidose.dosimetry.results import ExposureResult, OrganDoses
 from omnidose.errors import OmnidoseError
-from omnidose.modalities.nuclear.exposure import NuclearExam
+from omnidose.modalities.nuclear.exposure import DoseMethod, NuclearExam
 from omnidose.modalities.nuclear.proofs._kinetics_rows import said_row
 from omnidose.validation import Context, Row, within
 
@@ -67,6 +69,8 @@ def check_pet(context: Context) -> Iterator[Row]:
         twice = MODALITY.estimate(exam, body)
         same = np.array_equal(result.organ_doses.dose_mgy, twice.organ_doses.dose_mgy)
         yield said_row("PET: estimated twice", str(same), "True", source="the same doses to the last bit")
+        context.progress("PET: photons by Monte Carlo")
+        yield from _monte_carlo(exam, body, result.organ_doses)
     yield from _others(context.reference / OTHERS)
 
 
@@ -140,6 +144,7 @@ def _doses(exam: NuclearExam, result: ExposureResult) -> Iterator[Row]:
         note="the sum of one patient is not an effective dose: only its size is compared",
     )
     yield from _energy(exam, result)
+    yield from _organ_level(result)
 
 
 def _energy(exam: NuclearExam, result: ExposureResult) -> Iterator[Row]:
@@ -163,6 +168,50 @@ def _energy(exam: NuclearExam, result: ExposureResult) -> Iterator[Row]:
         source="decays in the images x mean energy, less the share of the image in the air around the body",
         tolerance_rel=0.02,
     )
+
+
+def _organ_level(result: ExposureResult) -> Iterator[Row]:
+    """Two ways from the same decays: kernels in the patient's voxels, S values of a reference adult."""
+    data = next(f.data for f in result.figures if f.key == "nuclear-organ-level")
+    voxels = dict(zip(data["organ"], data["voxels_mgy"], strict=True))
+    organs = dict(zip(data["organ"], data["organ_level_mgy"], strict=True))
+    for key, tolerance in (("brain", 0.05), ("lungs", 0.15), ("liver", 0.25)):
+        yield within(
+            f"PET: {key} by voxels beside the organ level",
+            voxels[key],
+            organs[key],
+            unit="mGy",
+            source="the same decays and masses of organs, S values of the equation-based adult",
+            tolerance_rel=tolerance,
+            note="the organ level spreads what has no organ over the whole body, legs included; the patient "
+            "is smaller than the reference adult",
+        )
+
+
+def _monte_carlo(exam: NuclearExam, body: BodyModel, by_kernel: OrganDoses) -> Iterator[Row]:
+    """The photons of the same decays followed through the same body."""
+    from omnidose.modalities.nuclear import MODALITY
+
+    followed = MODALITY.estimate(
+        replace(exam, method=DoseMethod.MONTE_CARLO), body, histories=2_000_000
+    ).organ_doses
+    for key, tolerance in (
+        ("brain", 0.05),
+        ("liver", 0.05),
+        ("kidneys", 0.07),
+        ("lungs", 0.05),
+        ("skin", 0.1),
+    ):
+        yield within(
+            f"PET: {key} by kernels beside Monte Carlo",
+            by_kernel.dose_of(key),
+            followed.dose_of(key),
+            unit="mGy",
+            source="photons through the body by the engine, electrons local",
+            tolerance_rel=tolerance,
+            note=f"standard error of the Monte Carlo "
+            f"{followed.statistical_std_mgy[followed.organs.index(key)]:.2g} mGy",
+        )
 
 
 def _others(folder: Path) -> Iterator[Row]:
