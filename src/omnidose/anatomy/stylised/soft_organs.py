@@ -6,6 +6,7 @@ Position and form of the prostate are our choice, its volume is that of ICRP 89.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from omnidose.anatomy.stylised.shapes import (
     Shape,
     breast_ellipsoid,
     ellipsoid,
+    rounded_cone,
     within,
 )
 
@@ -47,9 +49,7 @@ def _trunk_organs(d: Dimensions, airways: bool) -> list[Shape]:
     stomach = (8 * fx, -4 * fy, 35 * fz)
     semi = (d["stomach_a"], d["stomach_b"], d["stomach_c"])
     found += _walled("stomach", "stomach-contents", stomach, semi, d["stomach_t"])
-    r, r_in = d["gall_r"], d["gall_r_in"]
-    gall = (-4.5 * fx, -3.2 * fy, 30 * fz)
-    found += _walled("gall-bladder", "gall-bladder-contents", gall, (r, r, r), r - r_in)
+    found += _gall_bladder(d)
     cut = d["kidney_cut"]
     for side, sign in (("right", -1), ("left", 1)):
         found.append(
@@ -138,6 +138,26 @@ def _walled(
     inner = within(centre, (semi[0] - thickness, semi[1] - thickness, semi[2] - thickness))
     filling = ellipsoid(contents, centre, (semi[0] - thickness, semi[1] - thickness, semi[2] - thickness))
     return [filling, ellipsoid(wall, centre, semi, also=lambda x, y, z: ~inner(x, y, z))]
+
+
+#: Gall bladder of the adult (cm): a ball's half whose flat side goes on as a blunt cone along an axis, its
+#: radii outside and inside the wall, the fall of the radius along the axis, the cone's length.
+GALL_AXIS = (0.2687, 0.2090, 0.9403)
+GALL_R, GALL_R_IN, GALL_FALL, GALL_LENGTH = 2.12, 2.0, 0.2275, 8.0
+#: Radii of balls with the adult's volumes: the table of dimensions scales volumes by them.
+GALL_BALL_R, GALL_BALL_R_IN = 2.480, 2.338
+
+
+def _gall_bladder(d: Dimensions) -> list[Shape]:
+    """Return bile and wall (Cristy and Eckerman 1987, from memory; its volumes are 53.6 and 10.1 cm3)."""
+    fx, fy, fz = d.factors
+    base = (-4.5 * fx, -3.2 * fy, 30 * fz)
+    outer, inner = d["gall_r"] / GALL_BALL_R, d["gall_r_in"] / GALL_BALL_R_IN
+    bile = rounded_cone(
+        "gall-bladder-contents", base, GALL_AXIS, GALL_R_IN * inner, GALL_FALL, GALL_LENGTH * inner
+    )
+    whole = rounded_cone("gall-bladder", base, GALL_AXIS, GALL_R * outer, GALL_FALL, GALL_LENGTH * outer)
+    return [bile, replace(whole, inside=lambda x, y, z: whole.inside(x, y, z) & ~bile.inside(x, y, z))]
 
 
 def _pelvic_organs(d: Dimensions) -> list[Shape]:
