@@ -81,9 +81,21 @@ def test_all_energy_is_somewhere(
 
 def test_a_film_sends_half_into_bone_and_half_into_endosteum() -> None:
     for particle, kev in (("alpha", 5500.0), ("electron", 20.0)):
-        found = absorbed_fractions(particle, kev, "surface", bone=SLABS)  # type: ignore[arg-type]
+        found = absorbed_fractions(
+            particle,  # type: ignore[arg-type]
+            kev,
+            "surface",
+            bone=SLABS,
+            model="straight",
+        )
         assert found.bone_fraction == pytest.approx(0.5, abs=2e-3)
         assert found.endosteum_fraction == pytest.approx(0.5, abs=2e-3)
+
+
+def test_bone_scatters_electrons_of_a_film_back() -> None:
+    found = absorbed_fractions("electron", 20.0, "surface", bone=SLABS)
+    assert found.endosteum_fraction == pytest.approx(bones.BORDER_MARROW_FRACTION, abs=2e-3)
+    assert found.bone_fraction == pytest.approx(1 - bones.BORDER_MARROW_FRACTION, abs=2e-3)
 
 
 @pytest.mark.parametrize("source", ["endosteum", "marrow", "bone"])
