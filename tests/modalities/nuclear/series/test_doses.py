@@ -97,3 +97,27 @@ def test_maps_that_do_not_fit_are_refused() -> None:
     found = drawn()
     with pytest.raises(InputError, match="do not fit"):
         series_doses(series(found)[:3], TIMES, found, emitter="Lu-177", blur=BLUR, calibration=CAMERA)
+
+
+def test_voxels_may_have_curves_of_their_own() -> None:
+    found = drawn()
+    both = [
+        series_doses(
+            series(found), TIMES, found, emitter="Lu-177", blur=BLUR, calibration=CAMERA, own_curves=own
+        )
+        for own in (False, True)
+    ]
+    assert both[1].integral_mbq_h.array == pytest.approx(both[0].integral_mbq_h.array, rel=1e-3)
+    assert both[1].outlines["lesion"].dose.value == pytest.approx(both[0].outlines["lesion"].dose.value)
+
+
+def test_five_points_can_show_an_uptake() -> None:
+    time = np.array([1.0, 4.0, 24.0, 72.0, 120.0, 168.0])
+    activity = 100 * (np.exp(-log(2) / 60 * time) - np.exp(-log(2) / 3 * time))
+    sight = Sight(
+        name="lesion", activity_mbq=activity, std_rel=np.full(6, 0.02), volume_cm3=10, mass_g=10,
+        recovery_fraction=0.7, spill_in_fraction=0, size_rel_per_mm=-0.2, blur_rel_per_mm=0.05,
+    )  # fmt: skip
+    fit = fitted(sight, time, 159.5)
+    assert fit.shape.value == "uptake"
+    assert fit.integral.value_mbq_h == pytest.approx(100 * 57 / log(2), rel=1e-3)
