@@ -37,7 +37,7 @@ def patient() -> Patient:
     still = Lie(shift_mm=(0.0, 0.0, 0.0), turn_deg=0.0)
     return Patient(
         seed=3, name="box", anatomy=StretchedBody(body=body, grid=GRID), lesions=(), kinetics={},
-        lies=(still,) * 4, calibration_error_rel=0.0, scatter_error_rel=(0.0,) * 4,
+        lies=(still,) * 4, wander_mm=({},) * 4, calibration_error_rel=0.0, scatter_error_rel=(0.0,) * 4,
         administered_mbq=7400.0, assay_mbq=7350.0,
     )  # fmt: skip
 

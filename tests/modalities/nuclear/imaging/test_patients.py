@@ -10,7 +10,7 @@ import pytest
 from omnidose.errors import InputError
 from omnidose.modalities.nuclear.imaging.bodies import Sphere, sphere_shares, stretched
 from omnidose.modalities.nuclear.imaging.patients import Clearance, Lie, draw_kinetics, draw_lesion
-from omnidose.modalities.nuclear.imaging.scans import coarse_grid, lying, pooled
+from omnidose.modalities.nuclear.imaging.scans import coarse_grid, lying, pooled, wandered
 from omnidose.volume import Grid
 
 GRID = Grid.centred((20, 20, 20), (3.0, 3.0, 3.0))
@@ -64,6 +64,9 @@ def test_lying_moves_as_it_says() -> None:
         return np.array([np.average(i, weights=a) for i in np.indices(a.shape)[::-1]])
 
     assert (middle(moved) - middle(array)) * 3 == pytest.approx([3.0, -6.0, 4.5], abs=0.01)
+    wander = wandered(array, (1.0, -2.0, 1.5), GRID)
+    assert (middle(wander) - middle(array)) * 3 == pytest.approx([1.0, -2.0, 1.5], abs=0.01)
+    assert wander.sum() == pytest.approx(array.sum(), rel=1e-5)
     turned = lying(array, GRID, Lie(shift_mm=(0.0, 0.0, 0.0), turn_deg=90.0))
     x, y, _z = middle(array) - 9.5
     assert middle(turned)[:2] - 9.5 == pytest.approx([-y, x], abs=0.05)

@@ -99,6 +99,9 @@ class Patient:
         Region -> its activity over time; regions are organs without their lesions, lesions, the remainder.
     lies
         Per scan; the second scan is the one in which volumes are drawn, and lies straight.
+    wander_mm
+        Per scan, region -> (x, y, z) by which it lies beside where its outline will be: breath and filling,
+        which no rigid registration undoes.
     calibration_error_rel
         Of the camera's factor, one for all scans.
     scatter_error_rel
@@ -113,6 +116,7 @@ class Patient:
     lesions: tuple[Sphere, ...]
     kinetics: dict[str, Clearance]
     lies: tuple[Lie, ...]
+    wander_mm: tuple[dict[str, tuple[float, float, float]], ...]
     calibration_error_rel: float
     scatter_error_rel: tuple[float, ...]
     administered_mbq: float
@@ -177,6 +181,7 @@ def draw_patient(seed: int, *, grid: Grid, phantom_voxel_mm: float = 3.0) -> Pat
         lies=tuple(
             Lie(shift_mm=(0.0, 0.0, 0.0), turn_deg=0.0) if i == 1 else _lie(rng) for i in range(len(SCANS_H))
         ),
+        wander_mm=_wander(seed, [key for key in kinetics if key != REST]),
         calibration_error_rel=float(rng.normal(0, CALIBRATION_STD_REL)),
         scatter_error_rel=tuple(float(e) for e in rng.normal(0, SCATTER_STD_REL, len(SCANS_H))),
         administered_mbq=administered,
@@ -185,6 +190,8 @@ def draw_patient(seed: int, *, grid: Grid, phantom_voxel_mm: float = 3.0) -> Pat
 
 
 CALIBRATION_STD_REL, SCATTER_STD_REL = 0.05, 0.05
+#: Of each organ and lesion in each scan along each axis.
+WANDER_STD_MM = 1.0
 #: Volumes of lesions.
 LESION_CM3 = (2.0, 40.0)
 
@@ -227,6 +234,15 @@ def _lie(rng: np.random.Generator) -> Lie:
     direction = rng.standard_normal(3)
     shift = direction / np.linalg.norm(direction) * rng.uniform(3, 5)
     return Lie(shift_mm=(float(shift[0]), float(shift[1]), float(shift[2])), turn_deg=float(rng.normal(0, 1)))
+
+
+def _wander(seed: int, regions: list[str]) -> tuple[dict[str, tuple[float, float, float]], ...]:
+    rng = np.random.default_rng([177, seed, 5])
+    out = []
+    for _scan in SCANS_H:
+        moves = {key: rng.normal(0, WANDER_STD_MM, 3) for key in regions}
+        out.append({key: (float(m[0]), float(m[1]), float(m[2])) for key, m in moves.items()})
+    return tuple(out)
 
 
 def _place_lesions(rng: np.random.Generator, anatomy: StretchedBody) -> tuple[Sphere, ...]:

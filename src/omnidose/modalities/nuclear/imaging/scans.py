@@ -91,6 +91,20 @@ def lying(array: ArrayF4, grid: Grid, lie: Lie) -> ArrayF4:
     return np.asarray(moved, dtype=np.float32)
 
 
+def wandered(share: ArrayF4, by_mm: tuple[float, float, float], grid: Grid) -> ArrayF4:
+    """Return a region shifted by less than two voxels."""
+    from scipy.ndimage import shift
+
+    if not any(by_mm):
+        return share
+    where = np.nonzero(share)
+    window = tuple(slice(max(0, int(w.min()) - 3), int(w.max()) + 4) for w in where)
+    steps = np.array(by_mm[::-1]) / np.array(grid.spacing_mm[::-1])
+    out = np.zeros_like(share)
+    out[window] = shift(share[window], np.clip(steps, -2, 2), order=1)
+    return out
+
+
 def scan_patient(
     patient: Patient, shares: dict[str, ArrayF4], number: int, *, camera: Camera, view_s: float = 40.0
 ) -> Scan:
@@ -111,7 +125,8 @@ def scan_patient(
     activity = np.zeros(grid.shape_zyx, np.float32)
     for key, share in shares.items():
         mbq = patient.kinetics[key].activity_mbq(start_h) * (seen if key == REST else 1.0)
-        activity += share * np.float32(mbq / share.sum(dtype=np.float64))
+        moved = wandered(share, patient.wander_mm[number].get(key, (0.0, 0.0, 0.0)), grid)
+        activity += moved * np.float32(mbq / share.sum(dtype=np.float64))
     lie = patient.lies[number]
     return scan_map(
         lying(activity, grid, lie),
