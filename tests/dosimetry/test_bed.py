@@ -157,3 +157,25 @@ def test_alpha_keeps_the_physical_dose() -> None:
 def test_impossible(make: Callable[[], object], words: str) -> None:
     with pytest.raises(InputError, match=words):
         make()
+
+
+@pytest.mark.parametrize("apart", [1e-4, 1e-8, 1e-12])
+def test_uptake_almost_as_slow_as_clearance(apart: float) -> None:
+    """The rate is then nearly t exp(-l t): floating point would leave nothing of the difference."""
+    rate = DoseRate(amplitudes=(1.0, -1.0), half_lives_h=(50.0, 50.0 * (1 - apart)))
+    decay, repair = log(2) / 50.0, log(2) / 2.8
+
+    def inner(late: float, early: float) -> float:
+        return late * early * float(np.exp(-decay * (late + early) - repair * (late - early)))
+
+    pairs, _error = dblquad(lambda early, late: inner(late, early), 0, 4000, 0, lambda late: late)
+    exact = 2 * pairs * decay**4
+    assert lea_catcheside(rate, Repair(half_times_h=(2.8,))) == pytest.approx(exact, rel=3e-4)
+
+
+@pytest.mark.parametrize(
+    ("amplitudes", "half_lives_h"), [((3.0, -1.0), (1.0, 2.0)), ((1.0, -2.0), (50.0, 1.0))]
+)
+def test_a_rate_below_zero_is_refused(amplitudes: tuple[float, ...], half_lives_h: tuple[float, ...]) -> None:
+    with pytest.raises(InputError, match="falls below 0"):
+        DoseRate(amplitudes=amplitudes, half_lives_h=half_lives_h)

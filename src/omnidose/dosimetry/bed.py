@@ -15,7 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isclose, isfinite, log
+from fractions import Fraction
+from math import isclose, isfinite
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,8 @@ class DoseRate:
     Raises
     ------
     InputError
-        For lengths that differ, half-lives that are not positive, or a total dose that is not positive.
+        For lengths that differ, half-lives that are not positive, a total dose that is not positive, or a
+        rate that falls below 0.
     """
 
     amplitudes: tuple[float, ...]
@@ -53,6 +55,21 @@ class DoseRate:
             raise InputError("a half-life of a dose rate is not positive", where="half_lives_h")
         if not (all(map(isfinite, self.amplitudes)) and self._total() > 0):
             raise InputError("the dose rate adds up to no dose", where="amplitudes")
+        if self._falls_below_zero():
+            raise InputError(
+                "the dose rate falls below 0",
+                where="amplitudes",
+                allowed="a sum of exponentials that is 0 or more at all times",
+                todo="check signs: what is subtracted (uptake) must have the shorter half-life",
+            )
+
+    def _falls_below_zero(self) -> bool:
+        if min(self.amplitudes) >= 0:
+            return False
+        ends = 1e-3 * min(self.half_lives_h), 50 * max(self.half_lives_h)
+        time_h = np.concatenate([[0.0], np.geomspace(*ends, 400)])
+        parts = np.array(self.amplitudes) * np.exp2(-time_h[:, None] / np.array(self.half_lives_h))
+        return bool((parts.sum(axis=1) < -1e-9 * np.abs(parts).sum(axis=1)).any())
 
     def _total(self) -> float:
         return sum(a * t for a, t in zip(self.amplitudes, self.half_lives_h, strict=True))
@@ -117,15 +134,17 @@ def lea_catcheside(rate: DoseRate, repair: Repair) -> float:
     G = (2 / D^2) sum_ij a_i a_j / ((l_i + l_j) (l_i + m)); for bi-exponential repair the weighted mean of
     both.
     """
-    a = np.array(rate.amplitudes)
-    decay = np.log(2) / np.array(rate.half_lives_h)
-    dose = float((a / decay).sum())
-    shared = np.outer(a, a) / (decay[:, None] + decay[None, :])
-    total = 0.0
+    # with half-lives for mean lives ln 2 cancels: all is rational, and exact whatever an uptake takes away
+    a = [Fraction(x) for x in rate.amplitudes]
+    decay = [1 / Fraction(t) for t in rate.half_lives_h]
+    dose = sum((first / one for first, one in zip(a, decay, strict=True)), Fraction())
+    total = Fraction()
     for half_time_h, weight in zip(repair.half_times_h, repair.weights, strict=True):
-        repairing = log(2) / half_time_h
-        total += weight * float((shared / (decay + repairing)[:, None]).sum())
-    return 2.0 * total / dose**2
+        repairing = 1 / Fraction(half_time_h)
+        for first, one in zip(a, decay, strict=True):
+            for second, other in zip(a, decay, strict=True):
+                total += Fraction(weight) * first * second / ((one + other) * (one + repairing))
+    return float(2 * total / dose**2)
 
 
 def _per_alpha_beta(dose_mgy: Any, alpha_beta_gy: float) -> Any:
