@@ -126,6 +126,30 @@ def test_the_highest_activity_is_where_it_is_found() -> None:
     assert time_h == pytest.approx(found["Bi-214"].highest_h, rel=1e-4)
 
 
+def test_a_long_lived_side_branch_spoils_no_equilibrium() -> None:
+    """Tl-206 comes from Bi-210 itself as well as from Po-210, which outlives it and has no equilibrium."""
+    names = ("long", "short")
+    steps = tuple(Daughter(name=name, branching_fraction=0.5, mode="") for name in names)
+    network = DecayNetwork(
+        species=(
+            Species(name="A", half_life_s=3600.0, progeny=steps),
+            Species(name="long", half_life_s=36000.0),
+            Species(name="short", half_life_s=36.0),
+        )
+    )
+    held, quick = equilibria(network)
+    assert math.isnan(held.ratio)
+    assert quick.ratio == pytest.approx(0.5 * 100 / 99, rel=1e-12)
+    assert quick.kind == "transient"
+
+
+def test_the_highest_activity_may_come_long_after_the_parent() -> None:
+    """Po-218 (3 min) leaves Pb-210 (22 a); its Po-210 is highest after years, as that of pure Pb-210."""
+    late = {e.name: e.highest_h for e in equilibria(chain("Po-218"))}
+    pure = {e.name: e.highest_h for e in equilibria(chain("Pb-210"))}
+    assert late["Po-210"] == pytest.approx(pure["Po-210"], rel=1e-3)
+
+
 def test_equal_half_lives_have_no_equilibrium() -> None:
     step = Daughter(name="B", branching_fraction=1.0, mode="")
     network = DecayNetwork(

@@ -15,6 +15,10 @@ from omnidose.physics.decay_exponential import exponential
 REACHED = 0.99
 #: A parent that lives so many times longer than all below it hardly changes while they grow in.
 SECULAR = 100.0
+#: Half-lives of what decays slowest that are looked ahead.
+_LATEST = 600
+#: Relative differences below this are rounding.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +35,8 @@ class Equilibrium:
     reached_h
         Time until the ratio is 99 % of that; inf if never.
     highest_h
-        Time of the highest activity.
+        Time of the highest activity; inf if something on the way lives over 1e12 times longer than the
+        parent (Gd-152 of Tb-152).
     """
 
     name: str
@@ -80,7 +85,8 @@ def _ratios(network: DecayNetwork) -> ArrayF8:
     atoms = np.zeros(constants.size)
     atoms[0] = 1.0
     for i in range(1, constants.size):
-        gained = network.gain_per_s[i, :i] @ atoms[:i]
+        comes = network.gain_per_s[i, :i] > 0  # what has no equilibrium itself spoils only what it becomes
+        gained = network.gain_per_s[i, :i][comes] @ atoms[:i][comes]
         spare = constants[i] - constants[0]
         atoms[i] = gained / spare if spare > 0 else np.nan
     return np.asarray(atoms * constants / constants[0])
@@ -95,7 +101,7 @@ def _reached_h(network: DecayNetwork, place: int, ratio: float) -> float:
         activity = network.activity_mbq(time_h)
         return bool(activity[place] >= REACHED * ratio * activity[0])
 
-    return _first_h(network, reached)
+    return _first_h(network, reached, _LATEST * math.log(2) / float(network.decay_per_s[0]) / 3600)
 
 
 def _highest_h(network: DecayNetwork, place: int) -> float:
@@ -109,15 +115,18 @@ def _highest_h(network: DecayNetwork, place: int) -> float:
 
     def falls(time_h: float) -> bool:
         became = exponential(loss, gain, time_h * 3600)[place]
-        return bool(became[1:] @ gain[1:, 0] <= loss[0] * became[0])
+        return bool(became[1:] @ gain[1:, 0] <= (1 + _ROUNDING) * loss[0] * became[0])
 
-    return _first_h(network, falls)
+    # after the parent has gone, the longest lived on the way still feeds what is below it
+    slowest = float(min(loss[i] for i in range(place) if _leads_to(network, i, place)))
+    if slowest < _ROUNDING * loss[0]:
+        return math.inf
+    return _first_h(network, falls, _LATEST * math.log(2) / slowest / 3600)
 
 
-def _first_h(network: DecayNetwork, true_from: Callable[[float], bool]) -> float:
-    """Time (h) from which something holds that does not before; inf if it never does."""
-    half_lives_h = math.log(2) / network.decay_per_s / 3600
-    low, high = 1e-6 * float(half_lives_h.min()), 600 * float(half_lives_h[0])
+def _first_h(network: DecayNetwork, true_from: Callable[[float], bool], latest_h: float) -> float:
+    """Time (h) from which something holds that does not before; inf if it does not by the latest."""
+    low, high = 1e-6 * math.log(2) / float(network.decay_per_s.max()) / 3600, latest_h
     if not true_from(high):
         return math.inf
     while high / low > 1 + 1e-6:
