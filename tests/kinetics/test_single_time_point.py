@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from omnidose.errors import InputError
 from omnidose.kinetics.curves import TimeActivityCurve
 from omnidose.kinetics.exponentials import Shape
-from omnidose.kinetics.fits import fit_curve
+from omnidose.kinetics.fits import Weights, fit_curve
 from omnidose.kinetics.single_time_point import (
     HalfLifePopulation,
     haenscheid,
@@ -135,3 +135,12 @@ def test_impossible_populations(median: float, spread: float, physical: float, w
 def test_impossible_measurements(activity: float, time: float, std: float) -> None:
     with pytest.raises(InputError):
         haenscheid(activity, time, std_rel=std)
+
+
+def test_a_prior_of_unknown_shape_says_so() -> None:
+    """Two points with relative weights leave no scatter: the shape's uncertainty is unknown, not 0."""
+    pair = TimeActivityCurve.with_relative_std([4.0, 96.0], [100.0, 40.0], std_rel=0.05)
+    prior = fit_curve(pair, Shape.MONO, half_life_h=LU177_H, weights=Weights.RELATIVE)
+    found = prior_cycle(50.0, 24.0, std_rel=0.05, prior=prior, change_std_rel=0.1)
+    assert isnan(found.std_mbq_h)
+    assert any("cannot be told" in flag for flag in found.flags)

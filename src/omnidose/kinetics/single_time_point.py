@@ -78,8 +78,8 @@ def _check(activity_mbq: float, std_rel: float, time_h: float) -> None:
 
 
 def haenscheid_mbq_h(activity_mbq: float, time_h: float) -> float:
-    """Return A(t) 2 t / ln 2: within about 10 % for half-lives from 0.75 to 2.5 scan times, exact at t and t
-    / 2.
+    """Return A(t) 2 t / ln 2: within about 12 % for scans after 0.75 to 2.5 effective half-lives, exact after
+    one and two.
 
     Haenscheid et al. 2018, J Nucl Med 59:75.
     """
@@ -209,4 +209,5 @@ def prior_cycle(
 def _shape_std_rel(prior: Fit, time_h: float) -> float:
     """Relative uncertainty of integral over activity at ``time_h`` of a fit (its amplitude cancels)."""
     gradient = prior.log_gradient_of_ratio(time_h)
-    return float(np.sqrt(max(0.0, float(gradient @ prior.covariance @ gradient))))
+    variance = float(gradient @ prior.covariance @ gradient)
+    return float(np.sqrt(max(0.0, variance))) if isfinite(variance) else nan
