@@ -251,3 +251,36 @@ def test_an_outline_is_taken_in_to_a_volume() -> None:
     assert 0 < taken_mm < 8
     assert not (less & ~wide).any()
     assert less[0].any()  # the images end there, not the body
+
+
+def test_a_pet_that_cannot_be_used_does_not_stop_the_ct(tmp_path: Path) -> None:
+    from omnidose.dicom.synthetic_ct import CtTechnique, SyntheticStudy, write_ct_series
+    from omnidose.modalities.nuclear.proofs._small_exam import small_body, write_small
+
+    def silent(item: Any, _number: int) -> None:
+        item.RadiopharmaceuticalInformationSequence[0].RadionuclideTotalDose = ""
+
+    write_small(tmp_path / "pet", silent)
+    with survey(tmp_path) as inventory, pytest.raises(InputError, match="injected_mbq"):
+        plan(inventory)
+    body = small_body()
+    technique = CtTechnique(ctdivol_mgy=5.0, tube_current_ma=100, pitch=1.0, total_collimation_mm=20.0)
+    hu = np.where(body.labels > 0, 0, -1000)
+    write_ct_series(
+        tmp_path / "ct",
+        hu,
+        body.grid,
+        person=body.person,
+        study=SyntheticStudy(key="beside"),
+        technique=technique,
+    )
+    with survey(tmp_path) as inventory:
+        made = plan(inventory)
+        assert [item.modality.name for item in made.exposures] == ["ct"]
+        assert any("injected_mbq" in item.reason for item in made.left_out)
+        both = plan(inventory, EstimateOptions(given={"injected_mbq": 200}))
+        assert {item.modality.name for item in both.exposures} == {"ct", "nuclear"}
+    for path in (tmp_path / "pet").iterdir():
+        path.unlink()
+    with survey(tmp_path) as inventory, pytest.raises(InputError, match="only CT is estimated"):
+        plan(inventory, EstimateOptions(given={"injected_mbq": 200}))

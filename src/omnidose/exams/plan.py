@@ -114,6 +114,12 @@ def plan(inventory: Inventory, options: EstimateOptions | None = None) -> Plan:
     left_out += _reports_left(inventory)
     if not exposures:
         _refuse(left_out)
+    if options.given and all(item.modality.name == "ct" for item in exposures):
+        raise InputError(
+            f"{', '.join(sorted(options.given))}: said of an exam in which only CT is estimated",
+            where="given",
+            todo="leave it out; a CT has --kv and --ctdivol-mgy",
+        )
     return Plan(
         person=person,
         exposures=tuple(exposures),
@@ -134,6 +140,7 @@ def _exposures(
     left_out: list[LeftOut] = []
     refused: list[Claim] = []
     own_images = []
+    faults: list[OmnidoseError] = []
     for modality in modalities().values():
         claims = [c for c in modality.claims(inventory) if c.kind is ClaimKind.EXPOSURE]
         for claim in claims:
@@ -142,15 +149,21 @@ def _exposures(
                 left_out.append(LeftOut(what=claim.title, reason=claim.reason, facts=dict(claim.facts)))
                 refused.append(claim)
                 continue
-            own_images.append(modality.name == "ct" and not claim.borrowed)
-            planned.append(
-                PlannedExposure(
-                    modality=modality,
-                    claim=claim,
-                    exposure=modality.ingest(claim, {} if claim.borrowed else _given(options, modality.name)),
-                    series=series,
+            try:
+                exposure = modality.ingest(claim, {} if claim.borrowed else _given(options, modality.name))
+            except OmnidoseError as error:
+                if modality.name == "ct" or options.given:
+                    raise  # somebody asked for this one
+                faults.append(error)
+                left_out.append(
+                    LeftOut(what=claim.title, reason=str(error).rstrip("."), facts=dict(claim.facts))
                 )
-            )
+                refused.append(claim)
+                continue
+            own_images.append(modality.name == "ct" and not claim.borrowed)
+            planned.append(PlannedExposure(modality=modality, claim=claim, exposure=exposure, series=series))
+    if faults and not planned:
+        raise faults[0]
     # Scans with images of their own come first: the report shows the first.
     planned.sort(key=lambda item: item.claim.borrowed)
     if options.ctdivol_mgy is not None and sum(own_images) > 1:

@@ -194,3 +194,47 @@ def test_shares_that_are_unusual_get_a_word(seen: float) -> None:
     words = " ".join(plausibility_warnings(exam))
     assert ("only" in words) == (exam.seen_fraction < 0.4)
     assert ("disagree" in words) == (exam.seen_fraction > 1.02)
+
+
+def test_the_dose_report_fills_what_images_do_not_say() -> None:
+    from omnidose.dicom.radiopharmaceutical import Radiopharmaceutical
+    from omnidose.modalities.nuclear.claims import Reported
+    from omnidose.modalities.nuclear.ingest import _Notes, _with_report
+
+    report = Reported(agent="FDG", total_mbq=210.0, start="20260304094000")
+    notes = _Notes({})
+    filled = _with_report(Radiopharmaceutical(nuclide="F-18"), report, notes)
+    assert (filled.total_mbq, filled.start, filled.agent) == (210.0, "20260304094000", "FDG")
+    assert filled.has_date
+    assert len(notes.assumptions) == 2
+    notes = _Notes({})
+    own = Radiopharmaceutical(total_mbq=200.0, start="20260304093000", has_date=True, agent="own")
+    assert _with_report(own, report, notes) == own
+    assert len(notes.warnings) == 2
+
+
+def test_a_ct_of_the_study_gives_the_anatomy(tmp_path: Path, small: BodyModel) -> None:
+    import numpy as np
+
+    from omnidose.dicom.synthetic_ct import SyntheticStudy, write_ct_series
+    from omnidose.modalities.nuclear.synthetic import write_exam
+    from omnidose.volume import Grid
+
+    study = SyntheticStudy(key="petct", date="20260304", time="103000")
+    write_exam(small_exam(), small, tmp_path / "pet", study=study)
+    hu = np.where(small.labels > 0, 0, -1000)
+    write_ct_series(tmp_path / "ct", hu, small.grid, study=study)
+
+    def anatomy() -> str:
+        with read_inventory(tmp_path) as inventory:
+            claim = next(c for c in MODALITY.claims(inventory) if c.kind is ClaimKind.EXPOSURE)
+            assert MODALITY.ingest(claim).has_ct == claim.payload.has_ct
+            return str(claim.payload.series.modality)
+
+    assert anatomy() == "CT"
+    # a CT that shows a third of the PET is not enough
+    for path in (tmp_path / "ct").iterdir():
+        path.unlink()
+    short = Grid(shape_zyx=(4, 24, 24), spacing_mm=small.grid.spacing_mm, origin_mm=small.grid.origin_mm)
+    write_ct_series(tmp_path / "ct", hu[:4], short, study=study)
+    assert anatomy() == "PT"

@@ -21,6 +21,21 @@ SAME_SCAN_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reported:
+    """What a radiopharmaceutical dose report says of an administration.
+
+    Attributes
+    ----------
+    start
+        Date and time as DICOM digits; may be empty.
+    """
+
+    agent: str = ""
+    total_mbq: float | None = None
+    start: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Payload:
     """What an exposure claim carries to :func:`omnidose.modalities.nuclear.ingest.ingest`.
 
@@ -32,6 +47,8 @@ class Payload:
         The images that the body is made from: a CT of the study, else the PET itself.
     others
         Further PET series of the administration.
+    reported
+        The dose report of the same study, if it tells of one administration.
     """
 
     pet: Series
@@ -39,6 +56,7 @@ class Payload:
     has_ct: bool
     others: tuple[Series, ...] = ()
     assumed: tuple[str, ...] = ()
+    reported: Reported | None = None
 
 
 def claims(inventory: Inventory) -> list[Claim]:
@@ -126,7 +144,12 @@ def _exposure(group: list[Series], inventory: Inventory) -> list[Claim]:
             f"({len(pet.instances)} slices); further time points are not yet used"
         )
     payload = Payload(
-        pet=pet, series=ct or pet, has_ct=ct is not None, others=tuple(group[1:]), assumed=tuple(assumed)
+        pet=pet,
+        series=ct or pet,
+        has_ct=ct is not None,
+        others=tuple(group[1:]),
+        assumed=tuple(assumed),
+        reported=_reported(inventory, pet.study_uid),
     )
     return [
         Claim(
@@ -184,6 +207,24 @@ def _z_range(series: Series) -> tuple[float, float] | None:
     except OmnidoseError:
         return None
     return (min(z), max(z)) if z else None
+
+
+def _reported(inventory: Inventory, study_uid: str) -> Reported | None:
+    """Return the one administration that the dose reports of a study tell of."""
+    found: dict[str, Reported] = {}
+    for item in inventory.reports:
+        try:
+            report = read_dose_report(item)
+        except OmnidoseError:
+            continue
+        if report.kind is not ReportKind.RADIOPHARMACEUTICAL or not study_uid or item.study_uid != study_uid:
+            continue
+        total = next((t.value for t in report.totals if t.name == "administered activity"), None)
+        for event in report.events:
+            found[event.uid or item.sop_instance_uid] = Reported(
+                agent=event.protocol.replace("^", ""), total_mbq=total, start=event.start
+            )
+    return next(iter(found.values())) if len(found) == 1 else None
 
 
 def _reports(inventory: Inventory, used: list[Series]) -> list[Claim]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from omnidose.dicom.headers import number
+from omnidose.dicom.headers import number, parse_datetime
 from omnidose.dicom.pet_series import PetFacts, PetVolume, check_same_patient, read_pet_facts, read_pet_series
 from omnidose.dicom.pet_times import injection_moment
 from omnidose.dicom.radiopharmaceutical import (
@@ -21,13 +21,15 @@ from omnidose.dicom.radiopharmaceutical import (
 from omnidose.errors import ContradictionError, DicomError, InputError
 from omnidose.kinetics.administration import Administration
 from omnidose.modalities import Claim, ClaimKind
-from omnidose.modalities.nuclear.claims import NAME, Payload
+from omnidose.modalities.nuclear.claims import NAME, Payload, Reported
 from omnidose.modalities.nuclear.exposure import DoseMethod, NuclearExam, PetScan, Unseen
 from omnidose.modalities.nuclear.form import checked_values, given_moment, zone_of
 from omnidose.provenance import Assumption
 
 #: What a person says and what the data say may differ this much (relative).
 AGREE_REL = 0.02
+#: Times of injection that differ by more are worth a word, s.
+DIFFERENT_CLOCKS_S = 120.0
 #: Standard uncertainty of the activity in the syringe (dose calibrators: 5 % by most regulations; ours).
 ASSAY_STD_REL = 0.05
 
@@ -63,7 +65,7 @@ def ingest(claim: Claim, given: Mapping[str, Any] | None = None) -> NuclearExam:
         notes.warnings.append("The images do not say that they are corrected for attenuation.")
     if "SCAT" not in facts.corrected_image:
         notes.warnings.append("The images do not say that they are corrected for scatter.")
-    rp = _radiopharmaceutical(payload, values, notes)
+    rp = _with_report(_radiopharmaceutical(payload, values, notes), payload.reported, notes)
     nuclide, half_life_h = _nuclide(rp, values, notes)
     injection = _injection(rp, facts, half_life_h, values, notes)
     activity_mbq = _activity(rp, values, notes)
@@ -152,6 +154,30 @@ def _radiopharmaceutical(payload: Payload, values: Mapping[str, Any], notes: _No
         return read_radiopharmaceutical(header, sop_class=payload.pet.sop_class)
 
 
+def _with_report(rp: Radiopharmaceutical, report: Reported | None, notes: _Notes) -> Radiopharmaceutical:
+    """Fill what the images do not say from the study's dose report; the images win, differences are said."""
+    if report is None:
+        return rp
+    if rp.total_mbq is None and report.total_mbq:
+        rp = replace(rp, total_mbq=report.total_mbq)
+        notes.assume("injected_mbq", f"{report.total_mbq:g} MBq: from the dose report of the study")
+    elif rp.total_mbq and report.total_mbq and _differ(rp.total_mbq, report.total_mbq):
+        notes.warnings.append(
+            f"Images and dose report say {rp.total_mbq:g} and {report.total_mbq:g} MBq: the images count."
+        )
+    if not rp.start and len(report.start) >= 12:
+        rp = replace(rp, start=report.start, has_date=True)
+        notes.assume("injection_time", "time of injection: from the dose report of the study")
+    elif rp.has_date and len(report.start) >= 12:
+        ours, theirs = parse_datetime(rp.start), parse_datetime(report.start)
+        if ours and theirs and abs((ours - theirs).total_seconds()) > DIFFERENT_CLOCKS_S:
+            notes.warnings.append(
+                f"Images and dose report say that the injection was at {ours:%H:%M} and {theirs:%H:%M}: the "
+                "images count."
+            )
+    return rp if rp.agent else replace(rp, agent=report.agent)
+
+
 def _nuclide(rp: Radiopharmaceutical, values: Mapping[str, Any], notes: _Notes) -> tuple[str, float]:
     from omnidose.physics.nuclides import nuclide as of_library
 
@@ -219,13 +245,17 @@ def _activity(rp: Radiopharmaceutical, values: Mapping[str, Any], notes: _Notes)
         return float(rp.total_mbq or 0.0)
     if rp.total_mbq is None:
         notes.enter("injected_mbq", f"{said:g} MBq")
-    elif abs(said - rp.total_mbq) > AGREE_REL * rp.total_mbq:
+    elif _differ(rp.total_mbq, said):
         raise ContradictionError(
             f"{said:g} MBq were said, but the data give {rp.total_mbq:g} MBq",
             where="RadionuclideTotalDose (0018,1074)",
             allowed=f"within {100 * AGREE_REL:g} %",
         )
     return float(said)
+
+
+def _differ(found_mbq: float, other_mbq: float) -> bool:
+    return abs(other_mbq - found_mbq) > AGREE_REL * found_mbq
 
 
 def _scan(facts: PetFacts, image: PetVolume, zone: Any) -> PetScan:
