@@ -23,6 +23,7 @@ PHYSICAL = log(2) / LU177_H
 TRUE = {
     Shape.RETAINED: [50.0],
     Shape.MONO: [100.0, 0.006],
+    Shape.UPTAKE_RETAINED: [120.0, 0.05],
     Shape.UPTAKE: [120.0, 0.006, 0.2],
     Shape.BI: [60.0, 40.0, 0.004, 0.15],
 }
@@ -195,6 +196,65 @@ def test_three_falling_points_are_not_taken_for_pure_retention() -> None:
     choice = choose_shape(curve, half_life_h=LU177_H)
     assert choice.best.shape is Shape.MONO
     assert choice.averaged.value_mbq_h == pytest.approx(4000, rel=1e-3)
+
+
+@pytest.mark.parametrize("uptake_half_time_h", [2.0, 24.0])
+def test_what_comes_slowly_and_stays(uptake_half_time_h: float) -> None:
+    """Taken for activity that was there from the start, its integral would be half or a twentieth."""
+    rate = log(2) / uptake_half_time_h
+    activity = 100 * np.exp(-PHYSICAL * TIMES) * -np.expm1(-rate * TIMES)
+    curve = TimeActivityCurve.with_relative_std(TIMES, activity, std_rel=0.05)
+    choice = choose_shape(curve, half_life_h=LU177_H)
+    assert choice.best.shape is Shape.UPTAKE_RETAINED
+    assert choice.best.integral.value_mbq_h == pytest.approx(
+        100 / PHYSICAL - 100 / (PHYSICAL + rate), rel=1e-5
+    )
+
+
+@pytest.mark.parametrize("weights", list(Weights))
+def test_three_or_four_points_that_rise_are_not_taken_for_a_falling_curve(weights: Weights) -> None:
+    time = np.array([4.0, 24.0, 72.0])
+    exact = 100 * (np.exp(-0.012 * time) - np.exp(-0.12 * time))
+    curve = TimeActivityCurve.with_relative_std(time, exact, std_rel=0.05)
+    choice = choose_shape(curve, half_life_h=LU177_H, weights=weights)
+    assert choice.best.shape is Shape.UPTAKE
+    assert choice.best.integral.value_mbq_h == pytest.approx(100 / 0.012 - 100 / 0.12, rel=1e-4)
+    four = np.array([4.0, 24.0, 72.0, 168.0])
+    exact = 100 * (np.exp(-0.012 * four) - np.exp(-0.12 * four))
+    curve = TimeActivityCurve.with_relative_std(four, exact, std_rel=0.02)
+    assert choose_shape(curve, half_life_h=LU177_H).best.shape is Shape.UPTAKE
+
+
+def test_slow_loss_after_uptake_is_not_taken_for_none() -> None:
+    """AICc of five points would keep pure retention until chi^2 is higher by 20: 15 % of the integral."""
+    time = np.array([1.0, 4.0, 24.0, 72.0, 168.0])
+    slow, fast = 1.3 * PHYSICAL, 1.3 * PHYSICAL + log(2) / 24
+    curve = TimeActivityCurve.with_relative_std(
+        time, 100 * (np.exp(-slow * time) - np.exp(-fast * time)), std_rel=0.05
+    )
+    choice = choose_shape(curve, half_life_h=LU177_H)
+    assert choice.best.shape is Shape.UPTAKE
+    assert choice.averaged.value_mbq_h == pytest.approx(100 / slow - 100 / fast, rel=1e-4)
+
+
+def test_relative_weights_judge_no_constant_without_scatter() -> None:
+    """Three points through three parameters: the uncertainty is unknown, which speaks against nothing."""
+    time = np.array([4.0, 24.0, 72.0])
+    exact = 100 * (np.exp(-0.012 * time) - np.exp(-0.12 * time))
+    curve = TimeActivityCurve.with_relative_std(time, exact, std_rel=0.05)
+    fit = fit_curve(curve, Shape.UPTAKE, half_life_h=LU177_H, weights=Weights.RELATIVE)
+    assert fit.accepted
+    assert isnan(fit.integral.std_mbq_h)
+
+
+def test_a_curve_that_the_points_contradict_is_flagged() -> None:
+    rising = TimeActivityCurve.with_relative_std(TIMES, TIMES, std_rel=0.05)
+    held = fit_curve(rising, Shape.RETAINED, half_life_h=LU177_H)
+    assert held.contradicted
+    assert any("further from the retained curve" in flag for flag in held.integral.flags)
+    good = fit_curve(made(Shape.MONO, 0.03, 1), Shape.MONO, half_life_h=LU177_H)
+    assert not good.contradicted
+    assert good.integral.remark == ""
 
 
 def test_nothing_fits() -> None:

@@ -10,8 +10,12 @@ import numpy as np
 
 from omnidose.errors import InputError
 from omnidose.kinetics.curves import ArrayF8, TimeActivityCurve, TimeIntegratedActivity
-from omnidose.kinetics.exponentials import Shape, parameter_count
+from omnidose.kinetics.exponentials import Shape, parameter_count, stays
 from omnidose.kinetics.fits import Fit, Weights, fit_curve
+
+#: Retention has one parameter and one exponential two: with two points that one passes through both, and
+#: retention would be a claim about the body that the second point was made to test.
+_SIMPLEST = (Shape.MONO, Shape.UPTAKE_RETAINED, Shape.UPTAKE, Shape.BI, Shape.RETAINED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +27,9 @@ class Choice:
     fits
         Every fit, rejected ones too (each says why).
     best
-        The accepted fit with the lowest AICc. Where AICc is defined for no falling exponential (n <= k + 1),
-        the accepted one with the fewest parameters, a falling exponential before pure retention.
+        The accepted fit with the lowest AICc among those that the points do not contradict (all, if they
+        contradict all). Where AICc is defined for none of these but pure retention (n <= k + 1), the one with
+        the fewest parameters, a falling exponential before pure retention.
     reason
         Why, in words.
     not_tried
@@ -86,7 +91,7 @@ def choose_shape(
     Parameters
     ----------
     shapes
-        Those to try; by default all. Pure retention is tried only with a finite half-life.
+        Those to try; by default all. With an infinite half-life those without loss are left out.
 
     Raises
     ------
@@ -96,7 +101,7 @@ def choose_shape(
     """
     wanted = tuple(shapes or Shape)
     if half_life_h == inf:
-        wanted = tuple(s for s in wanted if s is not Shape.RETAINED)
+        wanted = tuple(s for s in wanted if not stays(s))
     tried = tuple(s for s in wanted if parameter_count(s) <= len(curve))
     if not tried:
         raise InputError(
@@ -109,15 +114,28 @@ def choose_shape(
     return Choice(fits=fits, best=best, reason=reason, not_tried=tuple(s for s in wanted if s not in tried))
 
 
+def _possible(fits: Sequence[Fit]) -> list[Fit]:
+    """Return the accepted fits that the points do not contradict, or all accepted ones if they all are.
+
+    With few points AICc is defined for the shapes with few parameters only, and a curve that rises would be
+    taken for one that falls. Uptake that stays competes only where an uptake that leaves ended on the
+    physical constant: with five points AICc wants a chi^2 lower by 20 before it sees that something leaves.
+    """
+    accepted = [f for f in fits if f.accepted]
+    if any(f.shape is Shape.UPTAKE for f in accepted):
+        accepted = [f for f in accepted if f.shape is not Shape.UPTAKE_RETAINED]
+    return [f for f in accepted if not f.contradicted] or accepted
+
+
 def _comparable(fits: Sequence[Fit]) -> tuple[Fit, ...]:
-    """Return the accepted fits that AICc compares: none where it knows pure retention alone.
+    """Return the possible fits that AICc compares: none where it knows pure retention alone.
 
     With three points AICc is defined for the one parameter of retention only, which would then win whatever
     the points say.
     """
-    accepted = [f for f in fits if f.accepted]
-    defined = tuple(f for f in accepted if isfinite(f.aicc))
-    falling = any(f.shape is not Shape.RETAINED for f in accepted)
+    possible = _possible(fits)
+    defined = tuple(f for f in possible if isfinite(f.aicc))
+    falling = any(f.shape is not Shape.RETAINED for f in possible)
     if falling and all(f.shape is Shape.RETAINED for f in defined):
         return ()
     return defined
@@ -136,8 +154,5 @@ def _best(fits: Sequence[Fit]) -> tuple[Fit, str]:
     if defined:
         best = min(defined, key=lambda f: f.aicc)
         return best, f"lowest AICc ({best.aicc:.1f}) of {len(defined)} accepted shapes"
-    # RETAINED has one parameter and MONO two: with two points MONO passes through both, and retention would
-    # be a claim about the body that the second point was made to test
-    falling = [f for f in accepted if f.shape is not Shape.RETAINED] or accepted
-    best = min(falling, key=lambda f: f.parameter_count)
-    return best, "too few points for AICc (n <= k + 1): the simplest falling curve"
+    best = min(_possible(accepted), key=lambda f: _SIMPLEST.index(f.shape))
+    return best, "too few points for AICc (n <= k + 1): the simplest curve that they allow"

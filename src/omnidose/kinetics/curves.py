@@ -156,6 +156,8 @@ class TimeIntegratedActivity:
         Share before the first measurement; NaN where the method does not know.
     method
         In words.
+    remark
+        What a report must say about it besides; empty if nothing.
     """
 
     value_mbq_h: float
@@ -163,6 +165,7 @@ class TimeIntegratedActivity:
     tail_fraction: float
     head_fraction: float
     method: str
+    remark: str = ""
 
     @property
     def std_rel(self) -> float:
@@ -180,6 +183,8 @@ class TimeIntegratedActivity:
             )
         if not isfinite(self.std_mbq_h):
             out.append("the uncertainty of the integral cannot be told from these data")
+        if self.remark:
+            out.append(self.remark)
         return tuple(out)
 
     def coefficient_h(self, administered_mbq: float) -> float:

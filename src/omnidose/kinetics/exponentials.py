@@ -20,6 +20,7 @@ class Shape(StrEnum):
 
     RETAINED = "retained"  # A exp(-l_physical t): what came stays
     MONO = "mono"  # A exp(-l t)
+    UPTAKE_RETAINED = "uptake retained"  # A (exp(-l_physical t) - exp(-l t)): what comes slowly stays
     UPTAKE = "uptake"  # A (exp(-l1 t) - exp(-l2 t)), l2 > l1
     BI = "bi"  # A1 exp(-l1 t) + A2 exp(-l2 t), l2 > l1
 
@@ -33,9 +34,20 @@ class _Terms:
 _TERMS = {
     Shape.RETAINED: _Terms(np.array([[1.0]]), np.zeros((1, 0))),
     Shape.MONO: _Terms(np.array([[1.0]]), np.array([[1.0]])),
+    Shape.UPTAKE_RETAINED: _Terms(np.array([[1.0], [-1.0]]), np.array([[0.0], [1.0]])),
     Shape.UPTAKE: _Terms(np.array([[1.0], [-1.0]]), np.array([[1.0, 0.0], [1.0, 1.0]])),
     Shape.BI: _Terms(np.eye(2), np.array([[1.0, 0.0], [1.0, 1.0]])),
 }
+
+
+def stays(shape: Shape) -> bool:
+    """Whether the slowest term falls by physical decay alone."""
+    return not _TERMS[shape].rate[0].any()
+
+
+def term_count(shape: Shape) -> int:
+    """Number of exponentials."""
+    return len(_TERMS[shape].rate)
 
 
 def amplitude_count(shape: Shape) -> int:

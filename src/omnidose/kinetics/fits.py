@@ -27,6 +27,8 @@ from omnidose.kinetics.exponentials import Shape
 #: A constant is on its bound if it changes nothing over the measured time, or nothing is left of it at the
 #: first.
 ON_BOUND = 1e-6
+#: A misfit that the uncertainties of the points explain less often than this contradicts the curve.
+LEAST_PROBABILITY = 1e-3
 #: An amplitude below this share of the largest measured activity is nothing.
 NO_AMPLITUDE = 1e-9
 _GRID_POINTS = 15
@@ -123,6 +125,19 @@ class Fit:
         return float(((self.residuals_mbq / self.curve.std_mbq) ** 2).sum())
 
     @property
+    def contradicted(self) -> bool:
+        """Whether the points lie further from the curve than their standard uncertainties explain.
+
+        Never with relative weights: these know no scale. A curve with as many parameters as points should
+        pass through them and is judged as if it had one fewer.
+        """
+        if self.weights is Weights.RELATIVE:
+            return False
+        from scipy.special import chdtrc
+
+        return bool(chdtrc(max(self.degrees_of_freedom, 1), self.chi2) < LEAST_PROBABILITY)
+
+    @property
     def r_squared(self) -> float:
         """Coefficient of determination, without weights; NaN if all points are equal."""
         measured = self.curve.activity_mbq
@@ -159,6 +174,17 @@ class Fit:
             tail_fraction=self.after_fraction(last_h),
             head_fraction=1.0 - self.after_fraction(first_h),
             method=f"{self.shape.value} fit",
+            remark=self._remark,
+        )
+
+    @property
+    def _remark(self) -> str:
+        if not self.contradicted:
+            return ""
+        return (
+            f"the points lie further from the {self.shape.value} curve than their uncertainties explain "
+            f"(chi^2 {self.chi2:.3g} with {self.degrees_of_freedom} degrees of freedom): the curve or the "
+            "uncertainties are wrong"
         )
 
     def after_fraction(self, from_h: float) -> float:
@@ -227,6 +253,7 @@ def fit_curve(
     free = _solve(curve, shape, physical)
     scaled = exponential.jacobian(shape, free, curve.time_h, physical) / curve.std_mbq[:, None]
     covariance = _covariance(scaled)
+    determined = bool(np.isfinite(covariance).all())
     fit = Fit(
         curve=curve, shape=shape, half_life_h=half_life_h, weights=weights, free=free, covariance=covariance
     )
@@ -240,7 +267,7 @@ def fit_curve(
         weights=weights,
         free=free,
         covariance=covariance,
-        rejection=_rejection(curve, shape, free, covariance, physical),
+        rejection=_rejection(curve, shape, free, covariance if determined else None, physical),
     )
 
 
@@ -309,23 +336,26 @@ def _covariance(scaled_jacobian: ArrayF8) -> ArrayF8:
 
 
 def _rejection(
-    curve: TimeActivityCurve, shape: Shape, free: ArrayF8, covariance: ArrayF8, physical: float
+    curve: TimeActivityCurve, shape: Shape, free: ArrayF8, covariance: ArrayF8 | None, physical: float
 ) -> str:
+    """Say what speaks against a fit; ``covariance``: None if singular, NaN if its scale is not known."""
     amplitudes, rates = exponential.split(shape, free)
+    last_h = curve.time_h[-1]
     if (amplitudes < NO_AMPLITUDE * curve.activity_mbq.max()).any():
         return "an amplitude is 0: a simpler curve says the same"
-    if rates.size and rates[0] * curve.time_h[-1] < ON_BOUND:
+    if not exponential.stays(shape) and rates[0] * last_h < ON_BOUND:
         if physical > 0:
             return "the slowest constant ended on the physical one: nothing leaves but by decay"
         return "the slowest constant is 0: the curve never falls"
-    if rates.size > 1:
-        if rates[1] * curve.time_h[-1] < ON_BOUND:
+    if exponential.term_count(shape) > 1:
+        if rates[-1] * last_h < ON_BOUND:
             return "both constants are the same"
-        std = float(np.sqrt(covariance[-1, -1])) if np.isfinite(covariance[-1, -1]) else inf
-        if not std < rates[1]:
+        if covariance is None or covariance[-1, -1] >= rates[-1] ** 2:
             return "the faster constant is not determined by these times"
+    if covariance is None:
+        return ""
     gradient = exponential.integral_gradient(shape, free, physical)
     variance = float(gradient @ covariance @ gradient)
-    if np.isfinite(covariance).all() and variance > exponential.integral_mbq_h(shape, free, physical) ** 2:
+    if variance > exponential.integral_mbq_h(shape, free, physical) ** 2:
         return "the integral is less certain than its own value"
     return ""
