@@ -97,7 +97,7 @@ def integral_from_uptakes(
     ----------
     time_h, uptake_fractions
         At least two; not corrected for decay. With three and more, one in the first hours, the rise is
-        fitted.
+        fitted where one exponential is contradicted by them.
     std_rel
         Relative standard uncertainty of each.
     """
@@ -106,7 +106,7 @@ def integral_from_uptakes(
     )
     if (curve.activity_mbq > 1).any():
         raise InputError("an uptake is above 1", where="uptakes", allowed="shares, 0.45 for 45 %")
-    shapes = (Shape.MONO, Shape.UPTAKE)
+    shapes = (Shape.MONO, Shape.UPTAKE_RETAINED, Shape.UPTAKE)
     return choose_shape(curve, half_life_h=nuclide(IODINE).half_life_h, shapes=shapes).best.integral
 
 
