@@ -99,3 +99,10 @@ def test_impossible_bladders() -> None:
         time_integrated_coefficient_h([part, part], NEVER, F18_H)
     with pytest.raises(InputError, match="never decays"):
         time_integrated_coefficient_h([part], NEVER, inf)
+
+
+def test_rounded_shares_may_be_a_little_above_one() -> None:
+    third = Filling(fraction=0.334, half_life_h=2.0)
+    one = Filling(fraction=1.0, half_life_h=2.0)
+    found = time_integrated_coefficient_h([third] * 3, ICRP_ADULT_VOIDING, F18_H)
+    assert found == pytest.approx(1.002 * time_integrated_coefficient_h([one], ICRP_ADULT_VOIDING, F18_H))

@@ -2,8 +2,8 @@
 
 A model is a list of retentions: a share of the administered activity arrives in a region, at once or with a
 half-time, and leaves it with a biological half-life. What leaves with the urine passes through the bladder,
-so that its shares are not stated twice and activity is conserved. A second kind of data are coefficients that
-somebody measured and integrated: those are read, not computed.
+so that its shares are not stated twice; what has not arrived yet is in the remainder of the body. A second
+kind of data are coefficients that somebody measured and integrated: those are read, not computed.
 """
 
 from __future__ import annotations
@@ -104,6 +104,12 @@ class Retention:
         physical = decay_constant_per_h(half_life_h)
         return sum(share / (physical + rate) for share, rate in self._rates())
 
+    def waiting_h(self, half_life_h: float) -> float:
+        """Decays before arrival per administered activity, hours."""
+        if self.uptake_half_time_h < AT_ONCE_H:
+            return 0.0
+        return self.fraction / (decay_constant_per_h(half_life_h) + log(2) / self.uptake_half_time_h)
+
     def fillings(self) -> list[Filling]:
         """Return how the activity of this region fills the bladder; empty if it goes elsewhere.
 
@@ -176,6 +182,9 @@ def time_integrated_coefficients_h(
 ) -> dict[str, float]:
     """Return the decays per administered activity in every region, hours.
 
+    What is still on its way to a region (in blood) decays in the remainder of the body, which ICRP 53 takes
+    as the whole body without its named regions.
+
     Parameters
     ----------
     half_life_h
@@ -196,6 +205,9 @@ def time_integrated_coefficients_h(
     for retention in model.retentions:
         out[retention.region] = out.get(retention.region, 0.0) + retention.coefficient_h(half_life_h)
         filling += retention.fillings()
+        waiting_h = retention.waiting_h(half_life_h)
+        if waiting_h > 0:
+            out[REMAINDER] = out.get(REMAINDER, 0.0) + waiting_h
     if filling:
         in_bladder = time_integrated_coefficient_h(filling, voiding, half_life_h)
         out[BLADDER] = out.get(BLADDER, 0.0) + in_bladder

@@ -65,6 +65,8 @@ class Voiding:
                 raise InputError("the time between voids is not positive", where=name)
 
 
+#: Printed shares are rounded: together they may be above 1 by this.
+_PRINTED = 0.005
 #: The interval of the ICRP models of radiopharmaceuticals, first void included (ICRP 53, section A.3; ICRP
 #: 128).
 ICRP_ADULT_VOIDING = Voiding(first_h=3.5, interval_h=3.5)
@@ -109,7 +111,7 @@ def time_integrated_coefficient_h(filling: Sequence[Filling], voiding: Voiding, 
     if physical == 0:
         raise InputError("a bladder that never decays has no integral", where="half_life_h", allowed="finite")
     share = sum(part.fraction for part in filling)
-    if not -1e-9 <= share <= 1 + 1e-9:
+    if not -1e-9 <= share <= 1 + _PRINTED:
         raise InputError(
             f"{100 * share:.4g} % of the administered activity reach the bladder",
             where="fraction",
