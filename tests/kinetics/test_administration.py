@@ -51,6 +51,13 @@ def test_a_calibrator_common_to_both_cancels_in_part() -> None:
     assert apart.net_std_rel == pytest.approx((10.0**2 + 1.0**2) ** 0.5 / 180.0)
 
 
+def test_an_uncertain_residue_makes_no_certain_net_activity() -> None:
+    """5 % of 200 MBq and 50 % of 20 MBq must not cancel: beyond the calibrator's 5 % they are independent."""
+    dose = given_dose(assay_std_rel=0.05, residual_std_rel=0.5)
+    left_mbq = 20.0 * (0.5**2 - 0.05**2) ** 0.5
+    assert dose.net_std_rel == pytest.approx((0.05**2 + (left_mbq / 180.0) ** 2) ** 0.5)
+
+
 def test_extravasation_is_flagged_and_taken_off() -> None:
     dose = given_dose(extravasated_fraction=0.25)
     assert dose.systemic_mbq == pytest.approx(135.0)

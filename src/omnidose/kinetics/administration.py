@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from math import exp, hypot, isfinite, log
+from math import exp, hypot, isfinite, log, sqrt
 from typing import SupportsFloat
 
 from omnidose.errors import ContradictionError, InputError
@@ -75,7 +75,8 @@ class Administration:
     assay_std_rel, residual_std_rel
         Relative standard uncertainties of the two measurements.
     calibrator_correlated
-        Assay and residue come from one calibrator, whose error moves both. False takes them as independent.
+        Assay and residue come from one calibrator, whose error (the smaller of both uncertainties) moves
+        both. False takes them as independent.
     assay_after_injection
         Say so when the assay is on purpose later than the injection (a calibration time in the future).
 
@@ -183,13 +184,14 @@ class Administration:
     def net_std_rel(self) -> float:
         """Relative standard uncertainty of the net activity.
 
-        One calibrator: its error moves assay and residue together, so that their absolute parts are
-        subtracted.
+        One calibrator: the smaller of both relative uncertainties is its own and moves assay and residue by
+        the same factor, hence the net activity too; what either has above it (counting, geometry) is
+        independent.
         """
-        first = self.assay_std_rel * self.assay_at_injection_mbq
-        second = self.residual_std_rel * self.residual_at_injection_mbq
-        std_mbq = abs(first - second) if self.calibrator_correlated else hypot(first, second)
-        return std_mbq / self.net_mbq
+        common = min(self.assay_std_rel, self.residual_std_rel) if self.calibrator_correlated else 0.0
+        first = sqrt(self.assay_std_rel**2 - common**2) * self.assay_at_injection_mbq
+        second = sqrt(self.residual_std_rel**2 - common**2) * self.residual_at_injection_mbq
+        return hypot(common, hypot(first, second) / self.net_mbq)
 
     @property
     def systemic_mbq(self) -> float:
