@@ -61,7 +61,7 @@ class Setting:
 
 #: As in a clinic, and as small as still makes sense.
 FULL = Setting()
-SMALL = Setting(camera=Camera(views=40), fine_shape_zyx=(88, 112, 112), fine_mm=4.0, phantom_mm=5.0)
+SMALL = Setting(camera=Camera(views=30), fine_shape_zyx=(80, 108, 108), fine_mm=4.0, phantom_mm=6.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,7 @@ def check(context: Context) -> Iterator[Row]:
     """Organs with known and with drawn outlines, lesions, the sphere phantom."""
     setting, seeds = (FULL, SEEDS) if context.full else (SMALL, SMALL_SEEDS)
     found = cases(seeds, setting, context.progress)
-    # voxels of 8 mm and 40 views lose more than a clinic's images: one small patient, wider bounds
+    # voxels of 8 mm and 30 views lose more than a clinic's images: one small patient, wider bounds
     known_rel, drawn_rel, lesion_rel = (0.05, 0.10, 0.10) if context.full else (0.10, 0.15, 0.20)
     yield from _sphere_rows(setting)
     for organ in ORGANS:

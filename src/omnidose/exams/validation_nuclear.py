@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from omnidose.exams.validation_pet import IMAGES, check_pet
 from omnidose.modalities.nuclear.proofs import (
     bad_input,
+    bone,
+    coverage,
     kernels,
     kinetics,
     kinetics_models,
@@ -13,7 +16,7 @@ from omnidose.modalities.nuclear.proofs import (
     nuclides,
     organs,
     organs_icrp110,
-    pet,
+    patients,
     photon_transport,
     planning,
 )
@@ -24,6 +27,11 @@ def _fits(context: Context) -> Iterator[Row]:
     yield from kinetics.check_fits(context)
     yield from kinetics.check_single_time_point(context)
     yield from kinetics_models.check_biokinetics(context)
+
+
+def _bone(context: Context) -> Iterator[Row]:
+    yield from kernels.check_cavities(context)
+    yield from bone.check(context)
 
 
 SUITE = Suite(
@@ -59,6 +67,12 @@ SUITE = Suite(
         ),
         Claim(name="kernel-spheres", text="Spheres of Lu-177 within 2 %", check=kernels.check_spheres),
         Claim(
+            name="bone",
+            text="Alphas and electrons of bone surfaces and trabeculae: closed forms to 0.5 %, balance 0.5 %, "
+            "electron Monte Carlo in plates to 10 %, at most 0.015 of the emitted energy",
+            check=_bone,
+        ),
+        Claim(
             name="kernel-time",
             text="A new nuclide and voxel size in 20 s cold and 0.2 s cached; a convolution of 128^3 in 2 s",
             check=kernels.check_time,
@@ -90,10 +104,12 @@ SUITE = Suite(
             name="patients",
             text="Synthetic patients: organs to 5 % with known masses, 10 % with segmentation, lesions above "
             "10 mL to 10 %",
+            check=patients.check,
         ),
         Claim(
             name="coverage",
             text="95 % intervals cover the truth in 91 to 99 % of 200 synthetic patients, organ by organ",
+            check=coverage.check,
         ),
         Claim(
             name="uncertainty",
@@ -103,7 +119,8 @@ SUITE = Suite(
         Claim(
             name="pet",
             text="A real whole-body FDG PET to organ doses, oddities resolved or asked for",
-            check=pet.check_pet,
+            check=check_pet,
+            needs_reference=IMAGES,
             only_full=True,
         ),
         Claim(
