@@ -76,19 +76,21 @@ def ellipsoid(
     )
 
 
-def rounded_cone(key: str, base: Triple, axis: Triple, radius: float, fall: float, length: float) -> Shape:
+def rounded_cone(
+    key: str, base: Triple, axis: Triple, radius_cm: float, fall_rel: float, length_cm: float
+) -> Shape:
     """Return half a ball about ``base`` that goes on along a unit vector as a cone, its radius falling."""
 
     def inside(x: Array, y: Array, z: Array) -> Any:
         dx, dy, dz = x - base[0], y - base[1], z - base[2]
         along = axis[0] * dx + axis[1] * dy + axis[2] * dz
         distance2 = dx**2 + dy**2 + dz**2
-        in_cone = (along <= length) & (distance2 - along**2 <= (radius - fall * along) ** 2)
-        return np.where(along < 0, distance2 <= radius**2, in_cone)
+        in_cone = (along <= length_cm) & (distance2 - along**2 <= (radius_cm - fall_rel * along) ** 2)
+        return np.where(along < 0, distance2 <= radius_cm**2, in_cone)
 
-    end = np.add(base, np.multiply(length, axis))
-    x0, y0, z0 = np.minimum(base, end) - radius
-    x1, y1, z1 = np.maximum(base, end) + radius
+    end = np.add(base, np.multiply(length_cm, axis))
+    x0, y0, z0 = np.minimum(base, end) - radius_cm
+    x1, y1, z1 = np.maximum(base, end) + radius_cm
     return Shape(key=key, inside=inside, lower_cm=(x0, y0, z0), upper_cm=(x1, y1, z1))
 
 
