@@ -23,6 +23,21 @@ _MOST_LINES = 12
 _OF_PERSON = re.compile(r"(sex|age|height|weight) \S+.* from \w+")
 
 
+def _list_keys(texts: list[str] | None) -> list[str] | None:
+    """Print the keys of ``--given`` and stop, if somebody asks for help."""
+    if not texts or "help" not in texts:
+        return texts
+    from omnidose.exams.said import known_fields
+
+    console = Console()
+    for item in known_fields().values():
+        what = "|".join(item.choices) or (item.unit and f"NUMBER in {item.unit}") or "TEXT"
+        words = f"{item.label}. {item.help}".rstrip()
+        console.print(f"[bold]{item.key}[/bold]={escape(what)}", highlight=False, soft_wrap=True)
+        console.print(f"    {escape(words)}", highlight=False, soft_wrap=True)
+    raise typer.Exit
+
+
 def estimate(
     folder: Annotated[
         Path,
@@ -66,6 +81,18 @@ def estimate(
         float | None,
         typer.Option(
             metavar="KV", help="Tube voltage in kV, where the data give none.", rich_help_panel=_SCAN
+        ),
+    ] = None,
+    given: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="What the data of a nuclear medicine exam do not say, e.g. injected_mbq=250; repeat. "
+            "'help' lists the keys.",
+            rich_help_panel=_SCAN,
+            callback=_list_keys,
+            is_eager=True,
+            show_default=False,
         ),
     ] = None,
     masks: Annotated[
@@ -133,6 +160,7 @@ def estimate(
 ) -> None:
     """Estimate organ doses and risk from the patient's own images."""
     from omnidose.exams.options import Contrasts, EstimateOptions, chosen
+    from omnidose.exams.said import pairs
 
     options = EstimateOptions(
         sex=sex,
@@ -150,6 +178,7 @@ def estimate(
         segmenter=segmenter,
         contrast=chosen(contrast, Contrasts, "--contrast"),
         completion=completion,
+        given=pairs(given or []),
     )
     estimate_exam(folder, options, out or default_folder(folder), as_json=as_json)
 

@@ -403,7 +403,7 @@ def _to_bqml(
                 "the images are in SUV, which activity, time of injection and weight turn into activity, and "
                 "one of them is unknown",
                 where="Units (0054,1001) GML",
-                todo="give injected_mbq, injection_time and the weight",
+                todo="say --given injected_mbq=MBQ, --given injection_time=HH:MM and --weight-kg",
             )
         hours = (reference - injection).total_seconds() / 3600
         left_bq = 1e6 * net_mbq * math.exp(-math.log(2) * hours / half_life_h)

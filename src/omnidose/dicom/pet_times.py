@@ -126,7 +126,7 @@ def to_one_moment(
             raise DicomError(
                 "the images are corrected for decay to the injection, but nothing tells when it was",
                 where="RadiopharmaceuticalStartTime (0018,1072)",
-                todo="give injection_time",
+                todo="say it with --given injection_time=HH:MM",
             )
         _check_admin(clocks, injection, half_life_h)
         return Correction(reference=injection, factors=np.ones(len(clocks)))
@@ -283,7 +283,7 @@ def injection_moment(
                 f"injection ({moment:%Y-%m-%d}) and scan ({scan:%Y-%m-%d}) have dates that cannot both be "
                 "right, and the dates of the series do not agree either",
                 where="RadiopharmaceuticalStartDateTime (0018,1078)",
-                todo="give injection_time with its date",
+                todo="say it with --given injection_time='YYYY-MM-DD HH:MM'",
             )
         kept, _ = injection_moment(
             f"{moment:%H%M%S}", has_date=False, scan=scan, half_life_h=half_life_h, dates_agree=True
@@ -301,7 +301,7 @@ def injection_moment(
             f"the injection has a time of day but no date, and with a half-life of {half_life_h:.0f} h it "
             "may have been days before the scan",
             where="RadiopharmaceuticalStartTime (0018,1072)",
-            todo="give injection_time with its date",
+            todo="say it with --given injection_time='YYYY-MM-DD HH:MM'",
         )
     if _hours(moment, scan) >= -CLOCKS_S / 3600:
         if _hours(moment, scan) > latest_h:
@@ -324,7 +324,7 @@ def _no_time(start: str) -> InputError:
     return DicomError(
         "nothing tells when the radiopharmaceutical was given" + (f" ('{start}')" if start else ""),
         where="RadiopharmaceuticalStartDateTime (0018,1078), RadiopharmaceuticalStartTime (0018,1072)",
-        todo="give injection_time",
+        todo="say it with --given injection_time=HH:MM",
     )
 
 
@@ -341,5 +341,5 @@ def _wrong_order(moment: datetime, scan: datetime, half_life_h: float) -> InputE
         what,
         where="RadiopharmaceuticalStartTime (0018,1072), AcquisitionTime (0008,0032)",
         allowed=f"0 to {LATEST_HALF_LIVES:g} half-lives",
-        todo="give injection_time if the header is wrong",
+        todo="if the header is wrong, say --given injection_time='YYYY-MM-DD HH:MM'",
     )

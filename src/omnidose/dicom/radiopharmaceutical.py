@@ -130,7 +130,7 @@ def _total_mbq(item: Any, sop_class: str) -> float | None:
         "unit (mCi, MBq or kBq), which is not guessed",
         where="RadionuclideTotalDose (0018,1074)",
         allowed=f"{low * per_mbq:g} to {high * per_mbq:g} {unit}",
-        todo="give the activity in MBq by hand as injected_mbq (1 mCi is 37 MBq)",
+        todo="say it in MBq with --given injected_mbq=MBQ (1 mCi is 37 MBq)",
     )
 
 
@@ -180,7 +180,7 @@ def check_half_life(nuclide: str, half_life_s: float | None, *, where: str) -> N
             f"the half-life of {half_life_s:g} s is not that of {nuclide} ({ours:g} s)",
             where=where,
             allowed=f"within {100 * HALF_LIFE_REL:g} %",
-            todo="say which nuclide was given",
+            todo="say which nuclide was given with --given nuclide=NAME",
         )
 
 

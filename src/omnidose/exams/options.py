@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 from omnidose.anatomy.organs import CONTENTS, combined_organs, organ
 from omnidose.errors import InputError
+from omnidose.exams.said import check_keys
 from omnidose.exams.segmenters import BUILT_IN, check_segmenter
 
 Contrasts = Literal["both", "with", "without"]
@@ -84,6 +85,7 @@ class EstimateOptions:
             raise InputError(
                 f"a CTDIvol of {self.ctdivol_mgy:g} mGy", where="--ctdivol-mgy", allowed="above 0, below 5000"
             )
+        check_keys(self.given)
         chosen(self.contrast, Contrasts, "--contrast")
         check_segmenter(self.segmenter)
         if self.cluster:

@@ -13,6 +13,7 @@ from omnidose.dicom.inventory import Inventory, ReportObject, Series, read_inven
 from omnidose.dicom.patient import merge_person, single_patient
 from omnidose.errors import DicomError, InputError, OmnidoseError
 from omnidose.exams.options import EstimateOptions
+from omnidose.exams.said import OF_ONE
 from omnidose.modalities import Claim, ClaimKind, Exposure, Modality, modalities
 
 #: Called with (stage, share of the stage done or NaN, one line of text).
@@ -117,9 +118,10 @@ def plan(inventory: Inventory, options: EstimateOptions | None = None) -> Plan:
     if options.given and all(item.modality.name == "ct" for item in exposures):
         raise InputError(
             f"{', '.join(sorted(options.given))}: said of an exam in which only CT is estimated",
-            where="given",
+            where="--given",
             todo="leave it out; a CT has --kv and --ctdivol-mgy",
         )
+    _check_one(exposures, options)
     return Plan(
         person=person,
         exposures=tuple(exposures),
@@ -179,8 +181,32 @@ def _given(options: EstimateOptions, modality: str) -> dict[str, Any]:
     """Return what a person said to a modality; ``given`` is meant for all but CT, which has options."""
     if modality == "ct":
         return {"ctdivol_mgy": options.ctdivol_mgy, "kv": options.kv}
-    own = {"weight_kg": options.weight_kg} if modality == "nuclear" else {}
-    return own | dict(options.given)
+    said = dict(options.given)
+    if modality != "nuclear" or options.weight_kg is None:
+        return said
+    if "weight_kg" in said:
+        raise InputError(
+            "the weight was said twice", where="--weight-kg and --given weight_kg", todo="say it once"
+        )
+    return {**said, "weight_kg": options.weight_kg}
+
+
+def _check_one(exposures: list[PlannedExposure], options: EstimateOptions) -> None:
+    """Refuse what belongs to one administration if there are several.
+
+    Raises
+    ------
+    InputError
+        With the number of administrations.
+    """
+    said = sorted(OF_ONE & set(options.given))
+    others = [item for item in exposures if item.modality.name != "ct"]
+    if said and len(others) > 1:
+        raise InputError(
+            f"{', '.join(said)} was said, but {len(others)} administrations were found",
+            where="--given",
+            todo="give the folder of one of them",
+        )
 
 
 def _series_of(inventory: Inventory, claim: Claim) -> Series | None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from omnidose.dosimetry.results import ExposureResult
     from omnidose.modalities import Claim, Progress, Simulate
     from omnidose.modalities.nuclear.exposure import NuclearExam
+    from omnidose.modalities.nuclear.form import FormField
 
 
 class NuclearModality:
@@ -18,6 +19,13 @@ class NuclearModality:
 
     name = "nuclear"
     title = "Nuclear medicine"
+
+    @property
+    def form(self) -> tuple[FormField, ...]:
+        """What a person may say of an exam beside the images."""
+        from omnidose.modalities.nuclear.form import FIELDS
+
+        return FIELDS
 
     def claims(self, inventory: Any) -> list[Claim]:
         """Return the administrations of an inventory and what shows their anatomy."""

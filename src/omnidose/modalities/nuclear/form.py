@@ -84,7 +84,7 @@ def checked_values(given: Mapping[str, Any]) -> dict[str, Any]:
         if value is None or value == "":
             continue
         if key not in known:
-            raise InputError(f"a PET exam has no '{key}'", allowed=", ".join(known))
+            raise InputError(f"there is nothing to be said as '{key}'", allowed=", ".join(known))
         item = known[key]
         if item.choices:
             if str(value) not in item.choices:

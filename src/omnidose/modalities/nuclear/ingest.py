@@ -84,7 +84,7 @@ def ingest(claim: Claim, given: Mapping[str, Any] | None = None) -> NuclearExam:
     if not known and injection.date() != facts.first.date():
         notes.warnings.append(
             "The time zone is unknown and the injection was on another day than the scan: if clocks were "
-            "changed between them, the times are wrong by one hour (say time_zone)."
+            "changed between them, the times are wrong by one hour (say --given time_zone=ZONE)."
         )
     volume = replace(
         image.volume,
@@ -198,7 +198,7 @@ def _nuclide(rp: Radiopharmaceutical, values: Mapping[str, Any], notes: _Notes) 
         raise DicomError(
             f"nothing tells which radionuclide was given{hint}",
             where="RadionuclideCodeSequence (0054,0300), RadionuclideHalfLife (0018,1075)",
-            todo="give nuclide",
+            todo="say it with --given nuclide=NAME, for example nuclide=F-18",
         )
     if name == rp.nuclide:
         for sentence in rp.notes:
@@ -239,7 +239,7 @@ def _activity(rp: Radiopharmaceutical, values: Mapping[str, Any], notes: _Notes)
         raise DicomError(
             "nothing tells how much activity was given",
             where="RadionuclideTotalDose (0018,1074)",
-            todo="give injected_mbq",
+            todo="say it with --given injected_mbq=MBQ",
         )
     if said is None:
         return float(rp.total_mbq or 0.0)

@@ -173,7 +173,7 @@ SERIES = (
     ),
     BadSeries(
         text="An unknown answer of the form",
-        says=("has no 'injected'", "injected_mbq"),
+        says=("said as 'injected'", "injected_mbq"),
         given={"injected": 5},
     ),
 )
