@@ -210,6 +210,26 @@ def test_reports_have_the_limits_of_the_modality(result: ExamResult) -> None:
     assert document["exposures"][0]["modality"] == "nuclear"
 
 
+def test_nothing_in_words_is_of_a_ct_or_a_beam(result: ExamResult) -> None:
+    from omnidose.report.html import render
+
+    page = render(report_content(result))
+    assert "The body model (no CT) has a window of" in page
+    for wrong in ("CT window", "outside the beam", "scanner output", "the grey of the CT"):
+        assert wrong not in page
+    assert "activity and its course in time" in page
+
+
+def test_marrow_has_the_origin_of_the_bones(result: ExamResult) -> None:
+    doses = result.results[0].organ_doses
+    place = next(c for c in doses.components if c.key.startswith("place:"))
+    assert isinstance(place.std_rel, tuple)
+    for key in ("red-marrow", "endosteum"):
+        row = doses.organs.index(key)
+        assert doses.origin[row] is Origin.PHANTOM
+        assert place.std_rel[row] > 0
+
+
 def test_what_a_person_says_reaches_the_modality(exam_folder: Path) -> None:
     with survey(exam_folder) as inventory:
         said = plan(inventory, EstimateOptions(given={"unseen": "body", "injected_mbq": 200}))

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from omnidose.anatomy.body import BodyModel, Person
+from omnidose.anatomy.body import BodyModel, BodyRegion, Origin, Person
 from omnidose.anatomy.completion import complete_body
 from omnidose.dicom.inventory import Series
 from omnidose.dicom.pet_series import read_pet_shape
@@ -55,7 +55,7 @@ def patient_from_pet(image: Volume, person: Person, options: EstimateOptions) ->
     else:
         body, box = scanned, (slice(0, nz), slice(0, ny), slice(0, nx))
     regions = body_regions(body, box, found.outline, completion, found.phantom)
-    body = replace(body, regions=regions)
+    body = replace(body, regions=tuple(_origin_of_bone(region, body) for region in regions))
     hu = np.clip(np.rint(1000 * (scanned.density_g_cm3 - 1)), -1000, 3000).astype(np.int16)
     hu[scanned.labels == 0] = -1000
     frame = image.frame_of_reference_uid
@@ -67,6 +67,13 @@ def patient_from_pet(image: Volume, person: Person, options: EstimateOptions) ->
         image_box=box,
         warnings=_warnings(found, person, completion.truncated_slices),
     )
+
+
+def _origin_of_bone(region: BodyRegion, body: BodyModel) -> BodyRegion:
+    """Return marrow and endosteum with the origin of their bone, which a PET does not show."""
+    bone = region.key.partition("/")[2]
+    own = {item.key: item.origin for item in body.organs}
+    return replace(region, origin=own[bone]) if own.get(bone) is Origin.PHANTOM else region
 
 
 def _without(found: PetBody, options: EstimateOptions) -> BodyModel:

@@ -316,6 +316,7 @@ def report_content(result: ExamResult) -> ReportContent:
         results=result.results,
         person=result.person,
         ct=body.image,
+        base="CT" if first.series.modality == "CT" else "body model (no CT)",
         dose=dose,
         labels=body.image_labels,
         organ_names=body.organ_names,

@@ -40,6 +40,8 @@ class ReportContent:
         ISO date of the examination, if the user wants it in the report; empty otherwise.
     ct
         CT numbers, int16 HU, index axes along +L, +P, +S (or turnable to them).
+    base
+        What ``ct`` is for a reader: a CT, or the densities of a body model where there is none.
     dose
         Absorbed dose in mGy, or relative as ``results`` say; may lie on another grid than ``ct``.
     labels, organ_names
@@ -57,6 +59,7 @@ class ReportContent:
     person: Person = field(default_factory=Person)
     exam_date: str = ""
     ct: Volume | None = None
+    base: str = "CT"
     dose: Volume | None = None
     labels: Volume | None = None
     organ_names: Mapping[int, str] = field(default_factory=dict)

@@ -137,6 +137,7 @@ def _exam(content: ReportContent, result: Any) -> dict[str, Any]:
     ]
     return {
         "result": result,
+        "note": " ".join(words.exam_note(key, result.modality) for key in ("bars_note", "origin_note")),
         "unit": unit,
         "bars": bars,
         "rows": [{**row, "name": words.organ_name(str(row["organ"]))} for row in rows],

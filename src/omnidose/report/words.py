@@ -57,16 +57,16 @@ TEXT = {
     "in {unit}. Multiply by the displayed CTDIvol to get mGy. No risk can be stated.",
     "pictures_note": "Views are in radiological convention: the patient's right (R) is on the left "
     "of the picture. "
-    "CT window {level} ± {half} HU. Doses below {floor}, and air around the body, are left clear. The "
-    "colours mix with the grey of the CT: at full strength of the dose layer they are those of the scale.",
+    "The {base} has a window of {level} ± {half} HU. Doses below {floor}, and air around the body, are left "
+    "clear. The colours mix with the grey of the {base}: at full strength of the dose layer they are those "
+    "of the scale.",
     "bars_note": "Mean absorbed dose of the tissues that have a weight in ICRP 103, and of the lenses. "
-    "The pale band is the 95 % interval of everything that is known of (scanner output, source model, "
-    "outlines and places of organs, completion of the body, statistics); for organs outside the beam it "
+    "The pale band is the 95 % interval of everything that is known of ({known}); for {far} it "
     "spans factors and may run off the scale. The dark line is the statistical part of the Monte Carlo, "
     "which alone is never the accuracy of the dose.",
     "origin_note": "Segmented: outlined in the patient's images. Atlas: placed by registration. "
     "Phantom: taken from a "
-    "scaled phantom, outside the images.",
+    "scaled phantom{phantom}.",
     "dvh_note": "Share of the organ's volume that gets at least the dose on the axis.",
     "icons_note": "Each dot is one person. Orange dots, at the beginning: extra cancers because of this "
     "exposure. Outlined dots: further extra cancers if the upper end of the 95 % interval is true. "
@@ -75,6 +75,20 @@ TEXT = {
     "no_pictures": "No pictures: the result has no dose map on a grid that can be shown.",
     "no_sums": "The w_T-weighted sum describes this one patient and is not an effective dose; it is "
     "not used for the risk.",
+}
+
+#: What the notes of an exam say of a beam from outside, and of activity in the body.
+BEAM = {
+    "known": "scanner output, source model, outlines and places of organs, completion of the body, "
+    "statistics",
+    "far": "organs outside the beam",
+    "phantom": ", outside the images",
+}
+ACTIVITY = {
+    "known": "activity and its course in time, calibration of the camera, outlines and places of organs, "
+    "completion of the body, statistics",
+    "far": "organs whose place no image shows",
+    "phantom": ", outside the images or where they do not show the organ",
 }
 
 LIMITS = (
@@ -104,6 +118,14 @@ class Counts:
     extra: float
     low: float
     high: float
+
+
+def exam_note(key: str, modality: str) -> str:
+    """Return a note of :data:`TEXT` in the words that fit the modality."""
+    text = TEXT[key]
+    for name, words in (ACTIVITY if modality == "nuclear" else BEAM).items():
+        text = text.replace(f"{{{name}}}", words)
+    return text
 
 
 def band(fraction: float) -> str:
