@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omnidose.anatomy.body import BodyModel, Organ, Origin
-from omnidose.errors import GeometryError
-from omnidose.modalities.nuclear.doses import emitted_by, prompt_progeny, voxel_doses
+from omnidose.errors import GeometryError, InputError
+from omnidose.modalities.nuclear.doses import emitted_by, voxel_doses
 from omnidose.modalities.nuclear.estimate import estimate
 from omnidose.modalities.nuclear.exposure import DoseMethod, NuclearExam, Unseen
 from omnidose.modalities.nuclear.mean_doses import mean_doses
@@ -197,9 +197,15 @@ def test_doses_go_with_activity(exam: NuclearExam, by_method: dict[DoseMethod, A
 
 
 def test_prompt_progeny_is_counted() -> None:
-    assert prompt_progeny("F-18") == {}
-    assert prompt_progeny("Zr-89") == pytest.approx({"Y-89m": 0.9987}, rel=1e-3)
     assert emitted_by("Zr-89").emitted_photon_kev > emitted_by("F-18").emitted_photon_kev
+    # Rn-219, Po-215, Pb-211, Bi-211 and Tl-207 decay where and when Ra-223 does
+    assert emitted_by("Ra-223").alpha_kev == pytest.approx(26_900, rel=0.01)
+
+
+@pytest.mark.parametrize("name", ["Pb-212", "Th-227", "Mo-99", "Lu-177m"])
+def test_progeny_that_comes_later_is_not_left_out_in_silence(name: str) -> None:
+    with pytest.raises(InputError, match=f"the progeny of {name} decays later"):
+        emitted_by(name)
 
 
 def test_alpha_emitters_have_a_quality_of_their_own() -> None:

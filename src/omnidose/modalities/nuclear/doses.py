@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from omnidose.anatomy.body import BodyModel
+from omnidose.errors import InputError
 from omnidose.modalities.nuclear.exposure import DoseMethod
-from omnidose.physics.nuclides import Nuclide, nuclide
+from omnidose.physics.progeny import late_progeny, prompt_progeny
 from omnidose.transport.dose_kernels.convolution import convolve, local_deposition
 from omnidose.transport.dose_kernels.emissions import RadiationYield
 from omnidose.transport.dose_kernels.nuclide_yields import yield_of
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from omnidose.transport.tally import Tally
 
 ArrayF4 = npt.NDArray[np.float32]
-
-#: Progeny that lives shorter than this share of its parent's half-life decays where and when the parent does.
-PROMPT_REL = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,28 +49,23 @@ class VoxelDoses:
         return self.electron + self.photon + self.alpha
 
 
-def prompt_progeny(parent: Nuclide | str) -> dict[str, float]:
-    """Return decays per parent decay of daughters that decay with it: Y-89m of Zr-89, none of F-18."""
-    first = nuclide(parent) if isinstance(parent, str) else parent
-    found: dict[str, float] = {}
-    waiting = [(first, 1.0)]
-    from omnidose.physics.nuclides import is_radioactive
-
-    while waiting:
-        current, share = waiting.pop()
-        for daughter in current.progeny:
-            if not is_radioactive(daughter.name):
-                continue
-            item = nuclide(daughter.name)
-            if item.half_life_s <= PROMPT_REL * first.half_life_s:
-                number = share * daughter.branching_fraction
-                found[item.name] = found.get(item.name, 0.0) + number
-                waiting.append((item, number))
-    return found
-
-
 def emitted_by(name: str) -> RadiationYield:
-    """Return what a decay sends out, with progeny that decays at once."""
+    """Return what a decay sends out, with progeny that decays at once.
+
+    Raises
+    ------
+    InputError
+        For an unknown nuclide, or progeny that decays later, maybe elsewhere, and carries more than 1 % of
+        the energy.
+    """
+    late = late_progeny(name)
+    if late.notable:
+        raise InputError(
+            late.sentence,
+            where="nuclide",
+            allowed="nuclides whose progeny decays with them or carries less than 1 % of the energy",
+            todo="give each nuclide its own decays: organ_doses_of_activity(by_nuclide_h=...)",
+        )
     return yield_of(name, progeny=prompt_progeny(name))
 
 

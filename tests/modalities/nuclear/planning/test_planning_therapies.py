@@ -15,6 +15,8 @@ from omnidose.kinetics.curves import TimeIntegratedActivity
 from omnidose.modalities.nuclear.planning import blood, microspheres, thyroid
 from omnidose.modalities.nuclear.planning.confidence import DosePerActivity
 from omnidose.modalities.nuclear.planning.verification import dose_rate_mgy_per_h, verify
+from omnidose.physics.nuclides import nuclide
+from omnidose.physics.nuclides_spectra import Lines
 
 
 def partition(**changes: Any) -> microspheres.PartitionModel:
@@ -248,3 +250,36 @@ def test_the_dose_rate_adds_up_to_the_dose() -> None:
     assert rates[0] / rates[1] == pytest.approx(2.0)
     decay = log(2) / 50.0
     assert np.trapezoid(rates[0] * np.exp(-decay * hours), hours) == pytest.approx(1000.0, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["Ra-223", "Ac-225", "At-211", "Tb-149"])
+def test_alpha_emitters_do_not_stand_beside_limits_of_electrons(name: str) -> None:
+    for call in (blood.blood_terms, microspheres.complete_decay_mgy_g_per_mbq):
+        with pytest.raises(InputError, match=f"{name} sends out alpha particles"):
+            call(name)
+
+
+@pytest.mark.parametrize("name", ["Pb-212", "Th-227", "Mo-99", "Lu-177m"])
+def test_progeny_that_comes_later_is_never_left_out_in_silence(name: str) -> None:
+    for call in (blood.blood_terms, microspheres.complete_decay_mgy_g_per_mbq):
+        with pytest.raises(InputError, match=r"alpha particles|decays later"):
+            call(name)
+
+
+def test_progeny_that_decays_at_once_is_counted() -> None:
+    """Zr-89: the 909 keV of Y-89m are most of its photons beside annihilation."""
+
+    def kept_kev(*parts: Lines) -> float:
+        return sum(
+            float((p.energy_kev * p.per_decay * blood.body_absorbs(p.energy_kev, "M")).sum()) for p in parts
+        )
+
+    terms = blood.blood_terms("Zr-89")
+    alone, isomer = nuclide("Zr-89"), nuclide("Y-89m")
+    kept = kept_kev(alone.photon_lines, alone.annihilation_lines)
+    added = kept_kev(isomer.photon_lines)
+    mass_g = blood.body_reference_g("M")
+    per_kev = 3.6e9 * microspheres.J_PER_KEV * 1e6 / mass_g * (mass_g / 1000) ** (2 / 3)
+    assert added > 0.4 * kept
+    assert terms.body_mgy_kg23_per_mbq_h == pytest.approx(per_kev * (kept + 0.9987 * added), rel=2e-3)
+    assert "Zr-89 with Y-89m" in terms.source

@@ -27,6 +27,7 @@ from omnidose.data import Table, load
 from omnidose.errors import InputError
 from omnidose.kinetics.curves import TimeIntegratedActivity
 from omnidose.modalities.nuclear.planning.confidence import DosePerActivity, check_positive, check_std
+from omnidose.modalities.nuclear.planning.emitters import low_let_decays
 from omnidose.modalities.nuclear.planning.microspheres import J_PER_KEV
 from omnidose.physics.nuclides import nuclide as load_nuclide
 
@@ -73,25 +74,34 @@ def blood_terms(nuclide: str = "I-131", *, sex: str = "M", blood_g_cm3: float = 
     Parameters
     ----------
     nuclide
-        Any of the library (without progeny).
+        Emitter of electrons and photons; progeny that decays with it is counted.
     sex
         Equation-based adult whose absorbed fractions are taken: ``M`` or ``F``.
     blood_g_cm3
         1 takes 1 mL as 1 g, as published coefficients of 177Lu do.
+
+    Raises
+    ------
+    InputError
+        For emitters of alpha particles, and progeny that decays later: see
+        :mod:`omnidose.modalities.nuclear.planning.emitters`.
     """
     check_positive(blood_g_cm3=blood_g_cm3)
-    emitter = load_nuclide(nuclide)
+    members = low_let_decays(nuclide)
     mgy_g_per_kev = _DECAYS_PER_MBQ_H * J_PER_KEV * 1e6  # per MBq h
     photons_kev = sum(
-        float((lines.energy_kev * lines.per_decay * body_absorbs(lines.energy_kev, sex)).sum())
+        number * float((lines.energy_kev * lines.per_decay * body_absorbs(lines.energy_kev, sex)).sum())
+        for emitter, number in members
         for lines in (emitter.photon_lines, emitter.annihilation_lines)
     )
+    electrons_kev = sum(number * emitter.electron_energy_per_decay_kev for emitter, number in members)
+    names = " with ".join(emitter.name for emitter, _number in members)
     reference_g = body_reference_g(sex)
     body = mgy_g_per_kev * photons_kev / reference_g * (reference_g / 1000) ** (2 / 3)
     return BloodTerms(
-        blood_mgy_cm3_per_mbq_h=mgy_g_per_kev * emitter.electron_energy_per_decay_kev / blood_g_cm3,
+        blood_mgy_cm3_per_mbq_h=mgy_g_per_kev * electrons_kev / blood_g_cm3,
         body_mgy_kg23_per_mbq_h=body,
-        source=f"{emitter.name}: packaged emissions, photon Monte Carlo in the equation-based adult ({sex})",
+        source=f"{names}: packaged emissions, photon Monte Carlo in the equation-based adult ({sex})",
     )
 
 

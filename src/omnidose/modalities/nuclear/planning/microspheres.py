@@ -25,7 +25,7 @@ from omnidose.modalities.nuclear.planning.confidence import (
     check_positive,
     check_std,
 )
-from omnidose.physics.nuclides import nuclide as load_nuclide
+from omnidose.modalities.nuclear.planning.emitters import low_let_decays
 
 ArrayF8 = npt.NDArray[np.float64]
 
@@ -42,11 +42,17 @@ def complete_decay_mgy_g_per_mbq(nuclide: str = "Y-90") -> float:
     """Return the electron energy of complete decay (mGy g per MBq; 1000 of them are 1 J/GBq).
 
     With the packaged data of 90Y (64.0 h, 930.6 keV) 49.56 J/GBq. Conventions: 49.67 (64.1 h and 931.2 keV,
-    or 64.24 h and 929.2 keV), 49.38, 50 (rounded).
+    or 64.24 h and 929.2 keV), 49.38, 50 (rounded). Progeny that decays at once is counted.
+
+    Raises
+    ------
+    InputError
+        For emitters of alpha particles, and progeny that decays later: see
+        :mod:`omnidose.modalities.nuclear.planning.emitters`.
     """
-    emitter = load_nuclide(nuclide)
-    joule_per_decay = emitter.electron_energy_per_decay_kev * J_PER_KEV
-    return 1e6 * emitter.half_life_s / log(2) * joule_per_decay * 1e6  # Gy to mGy and kg to g
+    members = low_let_decays(nuclide)
+    joule_per_decay = sum(n * emitter.electron_energy_per_decay_kev for emitter, n in members) * J_PER_KEV
+    return 1e6 * members[0][0].half_life_s / log(2) * joule_per_decay * 1e6  # Gy to mGy and kg to g
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
