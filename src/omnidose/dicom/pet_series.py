@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,21 +11,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from omnidose.dicom.ct_frames import Frame, PixelReader, frames_of
+from omnidose.dicom.ct_frames import Frame, frames_of
+from omnidose.dicom.emission_slices import (
+    Progress,
+    check_one_patient,
+    even_affine,
+    in_order,
+    negative_fraction,
+    read_values,
+)
 from omnidose.dicom.headers import acquisition_time, number, parse_datetime, text, texts
-from omnidose.dicom.identities import identity_of
 from omnidose.dicom.inventory import Series
 from omnidose.dicom.pet_times import SliceClock, to_one_moment
 from omnidose.dicom.radiopharmaceutical import ENHANCED_PET, PET_IMAGE
-from omnidose.errors import ContradictionError, DicomError, GeometryError
+from omnidose.errors import DicomError
 from omnidose.volume import Volume
 
-Progress = Callable[[int, int], None]
-
-#: Distances of slices may differ this much from their mean (relative).
-EVEN_REL = 0.05
-#: Concentrations below 0 come from the reconstruction; more than this share of the sum is no such noise.
-NEGATIVE_SHARE = 0.05
 #: Philips writes counts and, in these private elements, what turns them into Bq/mL.
 _PHILIPS, _PHILIPS_BQML = "Philips PET Private Group", (0x7053, 0x1009)
 UNITS = ("BQML", "GML (body weight)", "CNTS with the maker's factor")
@@ -123,7 +123,7 @@ def read_pet_facts(series: Series) -> PetFacts:
         If slices belong to different patients.
     """
     headers = [i.header for i in series.instances]
-    _check_one_patient(headers)
+    check_one_patient(headers)
     units = Counter(text(h, "Units").upper() for h in headers)
     if len(units) > 1:
         listed = ", ".join(f"{n} in {unit or 'no unit'}" for unit, n in units.most_common())
@@ -164,35 +164,6 @@ def read_pet_facts(series: Series) -> PetFacts:
     )
 
 
-def _check_one_patient(headers: Sequence[Any]) -> None:
-    who = {identity_of(h)[:1] for h in headers} - {("",)}
-    if len(who) > 1:
-        raise ContradictionError(
-            f"slices of one series belong to {len(who)} patients",
-            where="PatientID (0010,0020)",
-            todo="give the images of one patient",
-        )
-
-
-def check_same_patient(series: Sequence[Series]) -> None:
-    """Refuse series (time points) of different patients.
-
-    Raises
-    ------
-    ContradictionError
-        If IDs or names, where both state them, differ.
-    """
-    first = identity_of(series[0].header)
-    for position, item in enumerate(series[1:], start=2):
-        other = identity_of(item.header)
-        if any(a and b and a != b for a, b in zip(first, other, strict=True)):
-            raise ContradictionError(
-                f"time point {position} belongs to another patient than time point 1",
-                where="PatientID (0010,0020), PatientName (0010,0010)",
-                todo="give the images of one patient",
-            )
-
-
 def read_pet_series(
     series: Series,
     *,
@@ -228,7 +199,7 @@ def read_pet_series(
     if reason:
         raise DicomError(reason, where=series.description or "PET series")
     facts = read_pet_facts(series)
-    frames = _sorted(series)
+    frames = _frames(series)
     clocks = [_clock(f.header) for f in frames]
     correction = to_one_moment(
         clocks,
@@ -239,8 +210,8 @@ def read_pet_series(
         injection=injection,
     )
     scale, notes = _to_bqml(frames, facts, correction.reference, half_life_h, injection, net_mbq, weight_kg)
-    array = _values(frames, [s * f for s, f in zip(scale, correction.factors, strict=True)], progress)
-    share = _negative_fraction(array)
+    array = read_values(frames, [s * f for s, f in zip(scale, correction.factors, strict=True)], progress)
+    share = negative_fraction(array)
     if share > 0:
         np.maximum(array, 0, out=array)
         notes.append(f"Values below 0, {100 * share:.2g} % of the image, were set to 0.")
@@ -269,46 +240,15 @@ def read_pet_shape(series: Series, *, progress: Progress | None = None) -> Volum
     DicomError, GeometryError
         As :func:`read_pet_series`, as far as values do not matter.
     """
-    frames = _sorted(series)
-    array = _values(frames, [1.0] * len(frames), progress)
+    frames = _frames(series)
+    array = read_values(frames, [1.0] * len(frames), progress)
     return _volume(np.maximum(array, 0), frames, series)
-
-
-def _values(
-    frames: list[Frame], factors: Sequence[float], progress: Progress | None
-) -> npt.NDArray[np.float32]:
-    array = np.empty((len(frames), frames[0].rows, frames[0].columns), dtype=np.float32)
-    reader = PixelReader()
-    for k, frame in enumerate(frames):
-        values, padding = reader.read_hu(frame)  # slope and intercept of the slice
-        if padding is not None:
-            values[padding] = 0.0
-        array[k] = values * np.float32(factors[k])
-        if progress is not None:
-            progress(k + 1, len(frames))
-    if not np.isfinite(array).all() or not array.max() > 0:
-        raise DicomError("the images hold no activity", where="PixelData", todo="export the series again")
-    return array
-
-
-def _negative_fraction(array: npt.NDArray[np.float32]) -> float:
-    """Return what lies below 0 over what lies above; refuse more than noise."""
-    negative = float(-array[array < 0].sum(dtype=np.float64))
-    share = negative / float(array[array > 0].sum(dtype=np.float64))
-    if share > NEGATIVE_SHARE:
-        raise DicomError(
-            f"values below 0 make up {100 * share:.0f} % of the image",
-            where="PixelData",
-            allowed=f"{100 * NEGATIVE_SHARE:g} %, which are set to 0",
-            todo="check rescale slope, intercept and the reconstruction",
-        )
-    return share
 
 
 def _volume(array: npt.NDArray[np.float32], frames: list[Frame], series: Series) -> Volume:
     return Volume(
         array=array,
-        affine_lps_mm=_affine(frames),
+        affine_lps_mm=even_affine(frames),
         frame_of_reference_uid=series.frame_of_reference_uid,
         source_uids=tuple(f.slice.source_uid for f in frames),
     ).to_lps()
@@ -325,49 +265,8 @@ def _clock(header: Any) -> SliceClock:
     )
 
 
-def _sorted(series: Series) -> list[Frame]:
-    frames = [frame for instance in series.instances for frame in frames_of(instance)]
-    normal = frames[0].normal
-    frames.sort(key=lambda f: float(f.position_mm @ normal))
-    for frame in frames[1:]:
-        same = (frame.rows, frame.columns, frame.spacing_mm) == (
-            frames[0].rows,
-            frames[0].columns,
-            frames[0].spacing_mm,
-        )
-        if not same or abs(float(frame.normal @ normal)) < 0.9999:
-            raise GeometryError("slices of one series differ in matrix, pixel size or orientation")
-    return frames
-
-
-def _affine(frames: list[Frame]) -> npt.NDArray[np.float64]:
-    """Return the affine of an even stack.
-
-    Raises
-    ------
-    GeometryError
-        If slices are missing, doubled or shifted against each other.
-    """
-    if len(frames) < 2:
-        raise GeometryError("one PET slice is no volume", todo="give the whole series")
-    first, last = frames[0], frames[-1]
-    step = (last.position_mm - first.position_mm) / (len(frames) - 1)
-    size = float(np.linalg.norm(step))
-    expected = first.position_mm + np.arange(len(frames))[:, None] * step
-    off = np.linalg.norm(np.array([f.position_mm for f in frames]) - expected, axis=1)
-    if size <= 0 or float(off.max()) > EVEN_REL * size + 0.01:
-        raise GeometryError(
-            f"the slices are not evenly spaced: one lies {off.max():.2f} mm from its place",
-            where="ImagePositionPatient (0020,0032)",
-            allowed=f"{EVEN_REL * size:.2f} mm",
-            todo="slices may be missing or doubled: export the series again",
-        )
-    affine = np.eye(4)
-    affine[:3, 0] = first.spacing_mm[0] * first.row_direction
-    affine[:3, 1] = first.spacing_mm[1] * first.column_direction
-    affine[:3, 2] = step
-    affine[:3, 3] = first.position_mm
-    return affine
+def _frames(series: Series) -> list[Frame]:
+    return in_order([frame for instance in series.instances for frame in frames_of(instance)])
 
 
 def _to_bqml(
