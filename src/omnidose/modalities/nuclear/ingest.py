@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from omnidose.dicom.headers import number, parse_datetime
 from omnidose.dicom.emission_slices import check_same_patient
+from omnidose.dicom.headers import number, parse_datetime
 from omnidose.dicom.pet_series import PetFacts, PetVolume, read_pet_facts, read_pet_series
 from omnidose.dicom.pet_times import injection_moment
 from omnidose.dicom.radiopharmaceutical import (

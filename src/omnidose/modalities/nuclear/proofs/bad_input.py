@@ -239,8 +239,8 @@ def _negative_voxels() -> None:
 
 
 def _other_patients_time_point() -> None:
-    from omnidose.dicom.inventory import read_inventory
     from omnidose.dicom.emission_slices import check_same_patient
+    from omnidose.dicom.inventory import read_inventory
 
     with tempfile.TemporaryDirectory() as name:
         write_small(Path(name) / "one")
