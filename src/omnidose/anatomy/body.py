@@ -12,6 +12,9 @@ from omnidose.errors import GeometryError
 from omnidose.physics.materials import Material
 from omnidose.volume import Grid
 
+#: What the key of a lesion begins with: a region of its own, inside an organ.
+LESION = "lesion-"
+
 
 class Origin(StrEnum):
     """Where an organ's shape comes from."""
@@ -141,6 +144,11 @@ class BodyModel:
     def mask(self, key: str) -> npt.NDArray[np.bool_]:
         """Return the voxels of one organ as a boolean array [z, y, x]."""
         return np.asarray(self.labels == self.organ(key).label)
+
+    @property
+    def lesions(self) -> tuple[BodyRegion, ...]:
+        """Regions that are lesions."""
+        return tuple(region for region in self.regions if region.key.startswith(LESION))
 
     @property
     def organ_mass_g(self) -> dict[str, float]:

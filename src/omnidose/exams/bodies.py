@@ -7,26 +7,24 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from omnidose.anatomy.body import BodyModel, BodyRegion, Organ, Origin, Person
+from omnidose.anatomy.body import BodyModel, Organ, Person
 from omnidose.anatomy.completion import NO_ORGANS, Completion, complete_body
 from omnidose.anatomy.ct_numbers import CONTRAST_HU, CtMedia, media_from_ct
 from omnidose.anatomy.organs import CONTENTS
 from omnidose.anatomy.segmentation import Segmentation, segment
-from omnidose.anatomy.segmentation.location import bone_keys
-from omnidose.anatomy.skeleton import regions_from_density
-from omnidose.anatomy.skin import (
-    SKIN_G_CM3,
-    THICKNESS_MM,
-    body_surface_m2,
-    lens_region,
-    skin_region,
-    with_whole_skin,
-)
 from omnidose.anatomy.stylised.make import ADULT_Y
 from omnidose.dicom.ct_series import CtVolume, read_ct_series
 from omnidose.dicom.inventory import Series
 from omnidose.dicom.masks import read_masks
-from omnidose.exams.given_masks import NamedLabels, canonical_labels, class_map, combine, from_masks
+from omnidose.exams.body_regions import body_regions, lesion_regions
+from omnidose.exams.given_masks import (
+    NamedLabels,
+    canonical_labels,
+    class_map,
+    combine,
+    from_masks,
+    into_hosts,
+)
 from omnidose.exams.options import EstimateOptions
 from omnidose.exams.plan import StageProgress
 from omnidose.exams.segmenters import BUILT_IN, segmenter
@@ -66,8 +64,6 @@ ENHANCING = frozenset(
 #: Contrast medium is looked for in an image blurred by this much (noise is none), mm. Less than so much in
 #: all, or in one piece, is calcification, cm3.
 CONTRAST_BLUR_MM, CONTRAST_CM3, CONTRAST_PIECE_CM3 = 4.0, 10.0, 1.0
-#: An eye of less than this is a remnant of a fit, in which no lens has its place, cm3.
-EYE_CM3 = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +133,8 @@ def body_from_ct(
     )
     labels, organs, whole = _labels(found, given, ct.volume.grid)
     labels, organs = _without(labels, organs, options.absent | NO_ORGANS)
+    lesions = given.lesions if given is not None else {}
+    labels = into_hosts(labels, lesions)
     media, plain = _media(ct, found, labels, organs, options)
     scanned = BodyModel(
         name="patient",
@@ -161,7 +159,8 @@ def body_from_ct(
         whole_organs=whole,
     )
     body, box = _chosen(scanned, completion, options)
-    body = replace(body, regions=body_regions(body, box, found.body, completion, found.phantom))
+    own = body_regions(body, box, found.body, completion, found.phantom)
+    body = replace(body, regions=(*own, *lesion_regions(body, box, lesions)))
     return PatientBody(
         body=body,
         image=ct.volume,
@@ -331,85 +330,3 @@ def _chosen(
     )
     nz, ny, nx = scanned.grid.shape_zyx
     return replace(scanned, organs=organs), (slice(0, nz), slice(0, ny), slice(0, nx))
-
-
-def _skin_mass_g(person: Person, phantom: Person) -> float:
-    """Return the mass of the skin of a person of this size; the phantom's where it is unknown."""
-    height_cm = person.height_cm or phantom.height_cm or 170.0
-    weight_kg = person.weight_kg or phantom.weight_kg or 65.0
-    area_cm2 = 1e4 * body_surface_m2(height_cm, weight_kg)
-    return area_cm2 * THICKNESS_MM[person.sex] / 10 * SKIN_G_CM3
-
-
-def body_regions(
-    body: BodyModel,
-    box: tuple[slice, slice, slice],
-    body_mask: Mask,
-    completion: Completion,
-    phantom: BodyModel,
-) -> tuple[BodyRegion, ...]:
-    """Return marrow and endosteum by site, skin, and lenses."""
-    flat = body.labels.ravel()
-    complete = body.completed is not None
-    bones = {item.key: item for item in body.organs if item.key in bone_keys() and item.key != "teeth"}
-    share = {key: item.imaged_fraction for key, item in bones.items()}
-    marrow = regions_from_density(
-        {key: np.flatnonzero(flat == item.label).astype(np.int64) for key, item in bones.items()},
-        body.density_g_cm3,
-        body.grid.voxel_volume_cm3,
-        sex=body.person.sex if body.person.sex in ("M", "F") else "F",
-        present_fraction=None if complete else share,
-    )
-    if not complete:
-        marrow = tuple(replace(r, imaged_fraction=share[r.key.partition("/")[2]]) for r in marrow)
-    found: list[BodyRegion] = list(marrow)
-    inside = body.labels > 0
-    inside[box] |= body_mask
-    ends = (not complete, not complete)
-    sides = not complete and completion.truncated_slices > 0
-    skin = skin_region(
-        inside,
-        body.grid,
-        thickness_mm=THICKNESS_MM[body.person.sex],
-        cut_faces=(sides, sides, sides, sides, *ends),
-        imaged_fraction=1.0 if complete else _imaged_skin(completion),
-    )
-    if body.completed is not None:
-        skin = with_whole_skin(
-            skin,
-            body.completed,
-            body.density_g_cm3,
-            body.grid.voxel_volume_cm3,
-            mass_g=_skin_mass_g(body.person, phantom.person),
-        )
-    found.append(skin)
-    for side in ("left", "right"):
-        keys = {item.key for item in body.organs}
-        if f"{side}-lens" in body.absent | keys or f"{side}-eye" not in keys:
-            continue  # removed, given as a mask, or no eye at all
-        eye = body.mask(f"{side}-eye")
-        if int(eye.sum()) * body.grid.voxel_volume_cm3 >= EYE_CM3:
-            lens = lens_region(eye, body.grid, key=f"{side}-lens")
-            found.append(replace(lens, origin=body.organ(f"{side}-eye").origin))
-    return tuple(_with_origin(region, body) for region in found)
-
-
-def _imaged_skin(completion: Completion) -> float:
-    """Return the share of the person's surface in the images, by the number of surface voxels."""
-    whole = completion.body.labels > 0
-    surface = skin_region(whole, completion.body.grid, cut_faces=(False,) * 6).voxels
-    if completion.body.completed is None or surface.size == 0:
-        return 1.0
-    return 1.0 - float(completion.body.completed.ravel()[surface].mean())
-
-
-def _with_origin(region: BodyRegion, body: BodyModel) -> BodyRegion:
-    """Return a region of a completed body with the share of its mass in the images, and its origin."""
-    if body.completed is None or region.voxels.size == 0:
-        return region
-    mass = body.density_g_cm3.ravel()[region.voxels]
-    if region.weights is not None:
-        mass = mass * region.weights
-    imaged = 1.0 - float(mass[body.completed.ravel()[region.voxels]].sum() / mass.sum())
-    origin = region.origin if imaged >= 0.5 else Origin.PHANTOM
-    return replace(region, imaged_fraction=imaged, origin=origin)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from omnidose import data
-from omnidose.anatomy.body import Organ, Origin
+from omnidose.anatomy.body import LESION, Organ, Origin
 from omnidose.anatomy.completion import WHOLE_BONES
 from omnidose.anatomy.organs import CONTENTS, from_totalsegmentator, organ, organs
 from omnidose.anatomy.segmentation.location import bone_keys
@@ -20,15 +21,34 @@ from omnidose.volume import Grid
 #: Organs that are always made from body, bones and eyes; a mask of that name is often an outline of the body.
 OWN_REGIONS = frozenset({"skin", "red-marrow", "endosteum"})
 Labels = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
+#: What the name of a lesion's mask begins with, or holds as a word of its own.
+_LESION_WORDS = re.compile(r"(^|[^a-z])(lesions?|tumou?rs?|metastas[ei]s|mets?|nodules?|gtv)([^a-z]|$)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedLabels:
-    """Exclusive labels [z, y, x] under canonical names."""
+    """Exclusive labels [z, y, x] under canonical names.
+
+    Attributes
+    ----------
+    lesions
+        ``lesion-<name>`` -> voxels; a lesion is no organ and lies in one.
+    """
 
     labels: Labels
     names: dict[int, str]
     notes: tuple[str, ...] = ()
+    lesions: dict[str, Mask] = field(default_factory=dict)
+
+
+def lesion_key(name: str) -> str:
+    """Return the key of a lesion's mask (``Lesion 1``: ``lesion-1``), or an empty text for other names."""
+    words = name.strip().lower()
+    if not _LESION_WORDS.search(words):
+        return ""
+    slug = re.sub(r"[^a-z0-9]+", "-", words).strip("-")
+    return slug if slug.startswith(LESION) else f"{LESION}{slug}"
 
 
 def class_map() -> dict[int, str]:
@@ -40,16 +60,18 @@ def class_map() -> dict[int, str]:
 def canonical_labels(masks: MaskSet) -> NamedLabels:
     """Return exclusive labels under canonical organ names.
 
-    Masks that share a canonical name (the lobes of a lung) become one organ. Names that are neither
-    ours nor TotalSegmentator's are reported and left to the soft tissue.
+    Masks that share a canonical name (the lobes of a lung) become one organ. A name with the word lesion,
+    tumour, metastasis, nodule or GTV is a lesion. Other names that are neither ours nor TotalSegmentator's
+    are reported and left to the soft tissue.
 
     Raises
     ------
     InputError
-        If no mask has the name of an organ.
+        If no mask has the name of an organ or lesion.
     """
     labels = np.zeros(masks.labels.shape, dtype=np.uint8)
     names: dict[int, str] = {}
+    lesions: dict[str, Mask] = {}
     unknown, empty, own = [], 0, []
     for label, name in masks.names.items():
         key = from_totalsegmentator(name)
@@ -57,9 +79,17 @@ def canonical_labels(masks: MaskSet) -> NamedLabels:
             try:
                 key = organ(name).key
             except InputError:
-                unknown.append(name)
-                continue
+                key = lesion_key(name)
+        if not key:
+            unknown.append(name)
+            continue
         where = masks.labels == label
+        if key.startswith(LESION):
+            if where.any():
+                lesions[key] = lesions[key] | where if key in lesions else where
+            else:
+                empty += 1
+            continue
         if key in OWN_REGIONS:
             own.append(name)
             continue
@@ -80,14 +110,17 @@ def canonical_labels(masks: MaskSet) -> NamedLabels:
         )
     if unknown:
         shown = ", ".join(unknown[:6]) + (f" and {len(unknown) - 6} more" if len(unknown) > 6 else "")
-        notes.append(f"{len(unknown)} masks have names that no organ has ({shown}) and are not used")
-    if not names:
-        raise InputError(
-            "none of the given masks holds an organ",
-            where="--masks",
-            allowed="TotalSegmentator's names (liver, kidney_left, …) or ours (liver, left-kidney, …)",
+        notes.append(
+            f"{len(unknown)} masks have names that no organ has ({shown}) and are not used (a lesion has the "
+            "word lesion, tumour, metastasis, nodule or GTV in its name)"
         )
-    return NamedLabels(labels=labels, names=names, notes=tuple(notes))
+    if not names and not lesions:
+        raise InputError(
+            "none of the given masks holds an organ or a lesion",
+            where="--masks",
+            allowed="TotalSegmentator's names (liver, kidney_left, …), ours (liver, left-kidney), lesion 1",
+        )
+    return NamedLabels(labels=labels, names=names, notes=tuple(notes), lesions=lesions)
 
 
 def from_masks(masks: dict[str, npt.NDArray[np.bool_]]) -> NamedLabels:
@@ -179,3 +212,24 @@ def _is_replaced(key: str, given: set[str]) -> bool:
             return True
         name = known[name].parent if name in known else ""
     return any(known[g].parent == key for g in given if g in known)
+
+
+def into_hosts(labels: Labels, lesions: dict[str, Mask]) -> Labels:
+    """Return labels in which every lesion belongs to the organ around it: the nearest one outside of it."""
+    from scipy import ndimage
+
+    every = np.zeros(labels.shape, dtype=np.bool_)
+    for mask in lesions.values():
+        every |= mask
+    if not every.any():
+        return labels
+    found = ndimage.find_objects(every.view(np.uint8))[0]
+    box = tuple(slice(max(0, part.start - 4), part.stop + 4) for part in found)
+    outside = ~every[box] & (labels[box] > 0)
+    if not outside.any():
+        return labels
+    nearest = ndimage.distance_transform_edt(~outside, return_distances=False, return_indices=True)
+    out = labels.copy()
+    inside = every[box]
+    out[box][inside] = labels[box][tuple(axis[inside] for axis in nearest)]
+    return out

@@ -11,7 +11,8 @@ from omnidose.anatomy.completion import complete_body
 from omnidose.dicom.inventory import Series
 from omnidose.dicom.pet_series import read_pet_shape
 from omnidose.errors import InputError
-from omnidose.exams.bodies import PatientBody, body_regions
+from omnidose.exams.bodies import PatientBody
+from omnidose.exams.body_regions import body_regions
 from omnidose.exams.options import EstimateOptions
 from omnidose.exams.pet_bodies import PetBody, body_from_pet
 from omnidose.exams.plan import StageProgress

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from omnidose.anatomy.body import BodyModel, Person
+from omnidose.anatomy.body import LESION, BodyModel, Person
 from omnidose.anatomy.organs import organ
 from omnidose.dicom.inventory import Series
 from omnidose.dosimetry.results import ExposureResult, OrganDoses
@@ -223,7 +223,7 @@ def contrast_sentence(with_medium: OrganDoses, without: OrganDoses) -> str:
     """Say in one sentence how much contrast medium raises which organs' doses."""
     rises = []
     for i, key in enumerate(with_medium.organs):
-        if key not in without.organs or not without.dose_of(key) > 0:
+        if key not in without.organs or key.startswith(LESION) or not without.dose_of(key) > 0:
             continue
         j = without.organs.index(key)
         difference = with_medium.dose_of(key) - without.dose_of(key)
