@@ -1,14 +1,24 @@
 """Uncertainty of the absorbed dose to a volume seen in emission images: the EANM chain of 2018.
 
-Volume -> recovery -> calibration -> curve -> dose factor. Everything that depends on the volume is propagated
-together: a volume drawn too large is corrected too little for partial volume *and* divided by too much mass,
-and both lower the dose. Taking them as independent would say less than the truth.
+Volume -> recovery -> calibration -> curve -> dose factor. Recovery and dose factor depend on the volume and
+are propagated together: a volume drawn too large is corrected too little for partial volume *and* divided by
+too much mass, and both lower the dose. Taking them as independent would say less than the truth.
+
+The counts depend on the volume too: a larger outline holds more of them. With C, R and S ~ v^-c,
+
+    d ln D / d ln v = d ln C / d ln v - d ln R / d ln v - c.
+
+The guidance has the first term, from the counts of a blurred sphere within the outline. Here it is taken as
+0: :class:`DoseChain` knows the counts as a number, not how they grow. The term lies between 0 (an outline
+well outside the blurred source) and about 1 (well inside it) and c is near 1, so that the part of the volume
+is an upper bound here, by far where the outline lies inside the source. Who has the image can measure the
+whole derivative by drawing the outline larger and smaller, as :mod:`omnidose.modalities.nuclear.series` does.
 
 References
 ----------
-Gear et al. 2018 *Eur J Nucl Med Mol Imaging* 45:2456, EANM practical guidance on uncertainty analysis for
-molecular radiotherapy absorbed dose calculations: volume from diameter, recovery and S-value fits,
-first-order propagation.
+Gear et al. 2018 *Eur J Nucl Med Mol Imaging* 45:2456 (PMC6208822), EANM practical guidance on uncertainty
+analysis for molecular radiotherapy absorbed dose calculations: volume from diameter, recovery and S-value
+fits, counts within the outline (its figure 5), first-order propagation.
 """
 
 from __future__ import annotations
@@ -222,7 +232,7 @@ class DoseChain:
 
     @property
     def contributions_rel(self) -> dict[str, float]:
-        """Relative standard uncertainty of the dose from each step, first order."""
+        """Relative standard uncertainty of the dose from each step, first order; counts fixed (see above)."""
         size = self.volume.volume_cm3
         both = self.recovery.volume_exponent(size) + self.dose_factor.slope
         return {

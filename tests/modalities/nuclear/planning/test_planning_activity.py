@@ -71,7 +71,7 @@ def test_a_bed_counts_as_the_dosimetry_room_says() -> None:
     assert limit.repair is not None
     theirs = bed(AbsorbedDose(6500.0), alpha_beta_gy=2.6, rate=limit.rate, repair=limit.repair)
     assert limit.effect_mgy(np.array([6500.0]))[0] == pytest.approx(float(theirs))
-    assert limit.effect_mgy(np.array([limit.one_dose_mgy()]))[0] == pytest.approx(40_000.0)
+    assert limit.effect_mgy(limit.dose_mgy(np.array([40_000.0])))[0] == pytest.approx(40_000.0)
     assert limit.dose_mgy(np.array([-5.0]))[0] == 0.0
 
 

@@ -17,6 +17,7 @@ from omnidose.modalities.nuclear.planning.confidence import DosePerActivity
 from omnidose.modalities.nuclear.planning.verification import dose_rate_mgy_per_h, verify
 from omnidose.physics.nuclides import nuclide
 from omnidose.physics.nuclides_spectra import Lines
+from omnidose.transport.tally import MGY_PER_KEV_G
 
 
 def partition(**changes: Any) -> microspheres.PartitionModel:
@@ -279,7 +280,7 @@ def test_progeny_that_decays_at_once_is_counted() -> None:
     kept = kept_kev(alone.photon_lines, alone.annihilation_lines)
     added = kept_kev(isomer.photon_lines)
     mass_g = blood.body_reference_g("M")
-    per_kev = 3.6e9 * microspheres.J_PER_KEV * 1e6 / mass_g * (mass_g / 1000) ** (2 / 3)
+    per_kev = 3.6e9 * MGY_PER_KEV_G / mass_g * (mass_g / 1000) ** (2 / 3)
     assert added > 0.4 * kept
     assert terms.body_mgy_kg23_per_mbq_h == pytest.approx(per_kev * (kept + 0.9987 * added), rel=2e-3)
     assert "Zr-89 with Y-89m" in terms.source

@@ -28,8 +28,8 @@ from omnidose.errors import InputError
 from omnidose.kinetics.curves import TimeIntegratedActivity
 from omnidose.modalities.nuclear.planning.confidence import DosePerActivity, check_positive, check_std
 from omnidose.modalities.nuclear.planning.emitters import low_let_decays
-from omnidose.modalities.nuclear.planning.microspheres import J_PER_KEV
 from omnidose.physics.nuclides import nuclide as load_nuclide
+from omnidose.transport.tally import MGY_PER_KEV_G
 
 #: Blood (ICRP 89).
 BLOOD_G_CM3 = 1.06
@@ -88,7 +88,7 @@ def blood_terms(nuclide: str = "I-131", *, sex: str = "M", blood_g_cm3: float = 
     """
     check_positive(blood_g_cm3=blood_g_cm3)
     members = low_let_decays(nuclide)
-    mgy_g_per_kev = _DECAYS_PER_MBQ_H * J_PER_KEV * 1e6  # per MBq h
+    mgy_g_per_kev = _DECAYS_PER_MBQ_H * MGY_PER_KEV_G  # per MBq h
     photons_kev = sum(
         number * float((lines.energy_kev * lines.per_decay * body_absorbs(lines.energy_kev, sex)).sum())
         for emitter, number in members

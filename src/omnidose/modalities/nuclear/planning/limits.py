@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -96,11 +95,6 @@ class Limit:
         effect = np.maximum(np.asarray(effect_mgy, dtype=np.float64), 0.0)
         # the root of D + k D^2 = E in the form that also holds for k = 0
         return np.asarray(2.0 * effect / (1.0 + np.sqrt(1.0 + 4.0 * self.per_mgy * effect)))
-
-    def one_dose_mgy(self) -> float:
-        """Return the absorbed dose that fills the whole limit in one administration."""
-        limit = self.value_mgy
-        return 2.0 * limit / (1.0 + sqrt(1.0 + 4.0 * self.per_mgy * limit))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,11 +26,10 @@ from omnidose.modalities.nuclear.planning.confidence import (
     check_std,
 )
 from omnidose.modalities.nuclear.planning.emitters import low_let_decays
+from omnidose.transport.tally import MGY_PER_KEV_G
 
 ArrayF8 = npt.NDArray[np.float64]
 
-#: J per keV, CODATA (exact since 2019).
-J_PER_KEV = 1.602176634e-16
 TUMOUR, NORMAL_LIVER, LUNGS = "tumour", "normal liver", "lungs"
 #: Mean tumour dose with which half of the tumours responded (mRECIST): glass microspheres, 90Y PET, primary
 #: cancer and metastases, 89 lesions. A response of others' patients, no goal of ours.
@@ -51,8 +50,9 @@ def complete_decay_mgy_g_per_mbq(nuclide: str = "Y-90") -> float:
         :mod:`omnidose.modalities.nuclear.planning.emitters`.
     """
     members = low_let_decays(nuclide)
-    joule_per_decay = sum(n * emitter.electron_energy_per_decay_kev for emitter, n in members) * J_PER_KEV
-    return 1e6 * members[0][0].half_life_s / log(2) * joule_per_decay * 1e6  # Gy to mGy and kg to g
+    kev_per_decay = sum(n * emitter.electron_energy_per_decay_kev for emitter, n in members)
+    decays_per_mbq = 1e6 * members[0][0].half_life_s / log(2)
+    return MGY_PER_KEV_G * kev_per_decay * decays_per_mbq
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
