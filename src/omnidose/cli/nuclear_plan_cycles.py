@@ -210,7 +210,7 @@ def marrow(
     administered_mbq: Annotated[float, typer.Option("--administered", metavar="MBQ")],
     body_kg: Annotated[float, typer.Option(help="Body mass, kg.")],
     sex: Annotated[str, typer.Option(metavar="F|M", help="Reference adult of the photons.")],
-    nuclide: Annotated[str, typer.Option(help="Without progeny.")] = "Lu-177",
+    nuclide: Annotated[str, typer.Option(help="Emitter of electrons and photons.")] = "Lu-177",
     ratio: Annotated[
         float, typer.Option(help="Marrow to blood, per gram: 1 for 177Lu-DOTATATE, 0.36 for antibodies.")
     ] = 1.0,

@@ -248,16 +248,8 @@ def decays_per_activity(
     from omnidose.cli.nuclear_curves import read_curves
     from omnidose.cli.nuclear_fit import shapes_for
     from omnidose.kinetics.choice import choose_shape
-    from omnidose.kinetics.curves import TimeIntegratedActivity
     from omnidose.physics.nuclides import nuclide
 
     curve = read_curves(path, std_rel=std_rel)[0]
     choice = choose_shape(curve, half_life_h=nuclide(nuclide_name).half_life_h, shapes=shapes_for(len(curve)))
-    whole = choice.best.integral
-    return TimeIntegratedActivity(
-        value_mbq_h=whole.coefficient_h(administered_mbq),
-        std_mbq_h=whole.std_mbq_h / administered_mbq,
-        tail_fraction=whole.tail_fraction,
-        head_fraction=whole.head_fraction,
-        method=whole.method,
-    )
+    return choice.best.integral.per_activity(administered_mbq)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, isfinite, isnan, log
 
 import numpy as np
@@ -186,6 +186,14 @@ class TimeIntegratedActivity:
         if self.remark:
             out.append(self.remark)
         return tuple(out)
+
+    def per_activity(self, administered_mbq: float) -> TimeIntegratedActivity:
+        """Return the same decays per administered MBq (MBq h per MBq), with everything said about them."""
+        return replace(
+            self,
+            value_mbq_h=self.coefficient_h(administered_mbq),
+            std_mbq_h=self.std_mbq_h / administered_mbq,
+        )
 
     def coefficient_h(self, administered_mbq: float) -> float:
         """Return the time-integrated activity coefficient: decays per administered activity, hours."""
