@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from omnidose.exams.validation_pet import IMAGES, check_pet
 from omnidose.modalities.nuclear.proofs import (
+    absorbed_fractions,
     bad_input,
     bone,
     coverage,
@@ -86,7 +87,7 @@ SUITE = Suite(
             name="absorbed-fractions",
             text="Specific absorbed fractions of photons on the equation-based adult: self 5 %, cross 15 %, "
             "reciprocity",
-            check=organs.check_absorbed_fractions,
+            check=absorbed_fractions.check_absorbed_fractions,
         ),
         Claim(
             name="organs-icrp110",

@@ -206,24 +206,57 @@ def test_nodes_are_met_and_outside_is_refused() -> None:
             fractions.at("liver", energy_kev)
 
 
-def test_reciprocity_takes_the_better_direction() -> None:
-    fractions = replace(
+def two_organs(saf_per_kg: object, std_rel: object) -> AbsorbedFractions:
+    """Return a table of a liver and a spleen at two energies."""
+    return replace(
         adult("adult-male"),
         sources=("liver", "spleen"),
         kinds=(Kind.TISSUE, Kind.TISSUE),
         targets=("liver", "spleen"),
         energies_kev=np.array([100.0, 1000.0]),
-        saf_per_kg=np.array([[[0.1, 0.002], [0.1, 0.0]], [[0.001, 0.2], [0.003, 0.2]]]),
-        std_rel=np.array([[[0.001, 0.5], [0.001, np.inf]], [[0.01, 0.001], [0.1, 0.001]]]),
+        saf_per_kg=np.array(saf_per_kg),
+        std_rel=np.array(std_rel),
         source_mass_g=np.array([1800.0, 180.0]),
         target_mass_g=np.array([1800.0, 180.0]),
         tissues=("liver", "spleen"),
     )
+
+
+def test_reciprocity_weights_with_the_masses_of_the_targets() -> None:
+    fractions = two_organs(
+        [[[0.1, 0.002], [0.1, 0.0]], [[0.001, 0.2], [0.003, 0.2]]],
+        [[[0.001, 0.5], [0.001, np.inf]], [[0.01, 0.001], [0.1, 0.001]]],
+    )
     better = fractions.with_reciprocity()
     assert better.saf_per_kg[1, 0, 0] == 0.001  # good enough as it is
-    assert better.saf_per_kg[0, 0, 1] == pytest.approx(0.001, rel=0.01)
-    assert better.saf_per_kg[0, 1, 1] == 0.003  # nothing was scored on the way there
-    assert better.std_rel[0, 0, 1] < 0.02
+    spleen, liver = 180 / 1980, 1800 / 1980
+    assert better.saf_per_kg[0, 0, 1] == pytest.approx(spleen * 0.002 + liver * 0.001)
+    assert better.saf_per_kg[0, 1, 1] == pytest.approx(liver * 0.003)  # nothing on the way there: 0 counts
+    expected = np.hypot(spleen * 0.002 * 0.5, liver * 0.001 * 0.01) / better.saf_per_kg[0, 0, 1]
+    assert better.std_rel[0, 0, 1] == pytest.approx(expected)
+    assert better.std_rel[0, 1, 1] == pytest.approx(0.1)
+
+
+def test_reciprocity_prefers_no_result_that_is_low_by_chance() -> None:
+    """Few scores of different size on both ways: the mean over many pairs of runs is the true value."""
+    rng = np.random.default_rng(3)
+    true_per_kg, scores = 0.002, {"spleen": 3.0, "liver": 30.0}
+    means = []
+    for _ in range(2000):
+        found = {}
+        for target, expected in scores.items():
+            score = rng.exponential(size=rng.poisson(expected))
+            std_rel = np.sqrt((score**2).sum()) / score.sum() if score.size else np.inf
+            found[target] = (true_per_kg * score.sum() / expected, std_rel)
+        (there, there_rel), (back, back_rel) = found["spleen"], found["liver"]
+        table = two_organs(
+            [[[0.1, there], [0.1, there]], [[back, 0.2], [back, 0.2]]],
+            [[[0.001, there_rel], [0.001, there_rel]], [[back_rel, 0.001], [back_rel, 0.001]]],
+        )
+        means.append(table.with_reciprocity().saf_per_kg[0, 0, 1])
+    error = np.std(means) / np.sqrt(len(means))
+    assert abs(np.mean(means) - true_per_kg) < 4 * error
+    assert np.std(means) / true_per_kg == pytest.approx(np.sqrt(2 / 33), rel=0.1)
 
 
 def test_wrong_shape_is_refused() -> None:
