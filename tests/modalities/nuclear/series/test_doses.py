@@ -49,7 +49,7 @@ def test_a_sphere_gets_the_dose_of_its_kernel() -> None:
     assert lesion.photon_mgy == pytest.approx(3600 * integral * sphere.photon_mgy, rel=0.25)
     assert lesion.dose.value == lesion.electron_mgy + lesion.photon_mgy
     parts = {part.name: part.std_rel for part in lesion.parts}
-    assert set(parts) == {"volume", "recovery", "calibration", "curve", "dose factor"}
+    assert set(parts) == {"volume", "recovery", "calibration", "curve", "registration", "dose factor"}
     assert parts["calibration"] == 0.05
     assert lesion.largest == max(parts, key=parts.__getitem__)
     low, high = lesion.interval_mgy

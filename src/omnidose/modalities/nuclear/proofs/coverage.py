@@ -16,7 +16,7 @@ from omnidose.modalities.nuclear.proofs._blurred_spheres import (
     draw_outlines,
 )
 from omnidose.modalities.nuclear.proofs._clinic import ERRORS, FULL, cases
-from omnidose.modalities.nuclear.series.doses import dose_factor, dose_of, fitted
+from omnidose.modalities.nuclear.series.doses import curve_of, dose_factor, dose_of, fitted
 from omnidose.modalities.nuclear.series.results import OutlineDose
 from omnidose.physics.nuclides import nuclide
 from omnidose.validation import Context, Row, within
@@ -73,7 +73,7 @@ def _both(outline: Outline, rng: np.random.Generator) -> tuple[float, OutlineDos
     )
     found = dose_of(
         sight,
-        fit,
+        curve_of(sight, fit, ERRORS),
         emitter=NUCLIDE,
         photon_mgy=own * seen_share,
         blur=BLUR,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from math import hypot, inf, isfinite, log, sqrt
+from math import inf, isfinite, log
 
 import numpy as np
 import numpy.typing as npt
@@ -30,17 +30,18 @@ from omnidose.kinetics.exponentials import Shape, parameter_count
 from omnidose.kinetics.fits import Fit, fit_curve
 from omnidose.kinetics.voxels import fit_voxels, scale_shape
 from omnidose.modalities.nuclear.doses import emitted_by
+from omnidose.modalities.nuclear.series.curves import RegionCurve, curve_of_fit
 from omnidose.modalities.nuclear.series.outlines import REST, Outlines
 from omnidose.modalities.nuclear.series.recovery import ImageBlur
 from omnidose.modalities.nuclear.series.results import OutlineDose, Part
 from omnidose.modalities.nuclear.series.sight import Errors, Sight, sights
 from omnidose.physics.nuclides import nuclide
 from omnidose.transport.dose_kernels.convolution import DoseRate, convolve
-from omnidose.transport.dose_kernels.emissions import RadiationYield
 from omnidose.transport.dose_kernels.media import medium_of
 from omnidose.transport.dose_kernels.radial import RadialKernel, radial_kernel
 from omnidose.transport.dose_kernels.spheres import sphere_s
 from omnidose.transport.dose_kernels.voxels import voxel_s
+from omnidose.transport.tally import MGY_PER_KEV_G
 from omnidose.volume import Volume
 
 ArrayF4 = npt.NDArray[np.float32]
@@ -109,24 +110,24 @@ def dose_factor(emitter: str, volume_cm3: float, density_g_cm3: float, std_rel: 
 
 @cache
 def _point_kernel(emitter: str) -> RadialKernel:
-    return radial_kernel(_low_let(emitter), medium_of("soft tissue"))
+    return radial_kernel(emitted_by(emitter), medium_of("soft tissue"))
 
 
-def _low_let(emitter: str) -> RadiationYield:
-    """Return what a decay sends out; refuse alpha particles, which no column of the results holds."""
-    emitted = emitted_by(emitter)
-    if emitted.alpha_kev > 0:
-        raise InputError(
-            f"{emitter} sends out alpha particles, and a time series gives doses of electrons and photons",
-            where="nuclide",
-            todo="estimate from one image, which keeps alpha particles apart",
-        )
-    return emitted
+def alpha_mgy_per_mbq_h(emitter: str, mass_g: float) -> float:
+    """Return the absorbed dose of alpha particles and recoil, which stay where they are set free."""
+    unit = S_PER_H * 1e6 * MGY_PER_KEV_G / mass_g
+    return unit * emitted_by(emitter).alpha_kev
+
+
+def curve_of(sight: Sight, fit: Fit, errors: Errors) -> RegionCurve:
+    """Return the curve of an outline."""
+    moved = sight.moved_rel if sight.moved_rel.size else np.zeros(len(sight.activity_mbq))
+    return curve_of_fit(fit, moved_rel=moved, shape_rel=errors.shape_rel)
 
 
 def dose_of(
     sight: Sight,
-    fit: Fit,
+    curve: RegionCurve,
     *,
     emitter: str,
     photon_mgy: float,
@@ -144,9 +145,7 @@ def dose_of(
     seen = SeenVolume.from_volume(
         sight.volume_cm3, voxel_mm=errors.drawn_voxel_mm, fwhm_mm=errors.drawn_fwhm_mm
     )
-    integral = fit.integral
-    # a fit whose points scatter more than they say is less certain than it says
-    excess = sqrt(max(1.0, fit.chi2 / max(fit.degrees_of_freedom, 1)))
+    integral = curve.integral
     counts = integral.value_mbq_h * calibration.cps_per_mbq * sight.recovery_fraction
     chain = DoseChain(
         name=sight.name,
@@ -157,10 +156,11 @@ def dose_of(
             emitter, sight.volume_cm3, sight.mass_g / sight.volume_cm3, errors.dose_factor_rel
         ),
         counts_cps_h=counts,
-        counts_std_rel=hypot(integral.std_rel * excess, errors.shape_rel),
+        counts_std_rel=curve.curve_rel,
     )
     parts = {
         **chain.contributions_rel,
+        "registration": curve.registration_rel,
         # what the redrawn outline shows stands for the chain's own rule, in which counts do not grow with it;
         # its own surface stands for a sphere's: kidneys have more
         "volume": abs(sight.size_rel_per_mm) * 0.5 * seen.diameter_std_mm,
@@ -175,8 +175,9 @@ def dose_of(
         spill_in_fraction=sight.spill_in_fraction,
         electron_mgy=float(chain.dose.value),
         photon_mgy=photon_mgy,
+        alpha_mgy=chain.integral_mbq_h * alpha_mgy_per_mbq_h(emitter, sight.mass_g),
         parts=tuple(Part(name=k, std_rel=float(v)) for k, v in parts.items()),
-        curve=fit.shape.value,
+        curve=curve.shape,
         without=sight.without,
         flags=integral.flags,
     )
@@ -232,7 +233,7 @@ def series_doses(
         integral = np.asarray(found_map, dtype=np.float32)
     else:
         integral = _integral_map(maps, time_h, drawn, fits, half_life_h)
-    kernel = voxel_s(_low_let(emitter), drawn.grid.spacing_mm)
+    kernel = voxel_s(emitted_by(emitter), drawn.grid.spacing_mm)
     dose = convolve(
         Volume.on_grid(integral * np.float32(S_PER_H), drawn.grid),
         kernel,
@@ -244,7 +245,7 @@ def series_doses(
         photon = float((weight * dose.photon).sum(dtype=np.float64) / weight.sum(dtype=np.float64))
         found[name] = dose_of(
             sight,
-            fits[name],
+            curve_of(sight, fits[name], known),
             emitter=emitter,
             photon_mgy=photon,
             blur=blur,

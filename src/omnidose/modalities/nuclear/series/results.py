@@ -31,8 +31,8 @@ class OutlineDose:
         Share of its own activity that the outline shows.
     spill_in_fraction
         Share of what the outline shows that belongs to others and was taken off.
-    electron_mgy, photon_mgy
-        Own electrons; photons of the whole map.
+    electron_mgy, photon_mgy, alpha_mgy
+        Own electrons; photons of the whole map; own alpha particles with recoil, without weight.
     parts
         Contributions, independent of each other, to the relative standard uncertainty.
     without
@@ -51,13 +51,14 @@ class OutlineDose:
     photon_mgy: float
     parts: tuple[Part, ...]
     curve: str
+    alpha_mgy: float = 0.0
     without: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
 
     @property
     def dose(self) -> AbsorbedDose:
-        """Absorbed dose."""
-        return AbsorbedDose(self.electron_mgy + self.photon_mgy)
+        """Absorbed dose of all radiations, without weights."""
+        return AbsorbedDose(self.electron_mgy + self.photon_mgy + self.alpha_mgy)
 
     @property
     def std_rel(self) -> float:

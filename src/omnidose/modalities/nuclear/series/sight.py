@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import log
 
 import numpy as np
@@ -54,6 +54,8 @@ class Sight:
         Relative change of activity per volume when the border is drawn 1 mm further out.
     blur_rel_per_mm
         Relative change of the activity when the blur is taken 1 mm wider (FWHM).
+    moved_rel
+        [times] the part of ``std_rel`` that comes from registration.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Sight:
     size_rel_per_mm: float
     blur_rel_per_mm: float
     without: tuple[str, ...] = ()
+    moved_rel: ArrayF8 = field(default_factory=lambda: np.zeros(0))
 
 
 def sights(maps: ArrayF4, drawn: Outlines, blur: ImageBlur, errors: Errors) -> dict[str, Sight]:
@@ -110,6 +113,7 @@ def sights(maps: ArrayF4, drawn: Outlines, blur: ImageBlur, errors: Errors) -> d
             size_rel_per_mm=_size_rel_per_mm(maps, drawn, blur, name),
             blur_rel_per_mm=float(by_blur[i]),
             without=drawn.without.get(name, ()),
+            moved_rel=moved,
         )
     return out
 
