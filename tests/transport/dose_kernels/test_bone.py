@@ -11,20 +11,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omnidose.errors import InputError, RangeError
+from omnidose.modalities.nuclear.proofs._one_cavity import Cavity, alpha_shares
 from omnidose.physics.alpha_stopping import alpha_range_g_cm2
 from omnidose.physics.electron_stopping import csda_range_g_cm2
 from omnidose.physics.material_library import material
 from omnidose.transport.dose_kernels import _bone_rays as bone_rays
 from omnidose.transport.dose_kernels import bone as bones
+from omnidose.transport.dose_kernels._bone_rays import BONE_G_CM3, MARROW_G_CM3
 from omnidose.transport.dose_kernels.bone import (
     Bone,
     BoneShares,
     BoneSlabs,
+    Place,
     TrabecularBone,
     absorbed_fractions,
     nuclide_in_bone,
 )
-from omnidose.transport.dose_kernels.cavities import BONE_G_CM3, MARROW_G_CM3, Cavity, Place, alpha_shares
 from omnidose.transport.dose_kernels.nuclide_yields import yield_of
 
 SOURCES: tuple[Place, ...] = ("surface", "endosteum", "marrow", "bone")

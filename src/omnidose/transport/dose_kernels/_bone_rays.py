@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +17,15 @@ from scipy.special import gammaincinv
 from scipy.stats import qmc
 
 from omnidose.errors import InputError
-from omnidose.transport.dose_kernels.cavities import BONE_G_CM3, ENDOSTEUM_MM, MARROW_G_CM3, Place
 from omnidose.transport.dose_kernels.media import MEDIA
 
 ArrayF8 = npt.NDArray[np.float64]
+#: Where activity is: a film on the bone, the endosteum, all of the cavities, the volume of bone.
+Place = Literal["surface", "endosteum", "marrow", "bone"]
 
+#: Depth of the target cells under bone surfaces, and tissue densities (ICRP Publication 116, annex D and G:
+#: total shallow marrow; marrow 1.03 and mineral bone 1.92 g/cm3).
+ENDOSTEUM_MM, MARROW_G_CM3, BONE_G_CM3 = 0.05, 1.03, 1.92
 DEEP, ENDOSTEUM, BONE = 0, 1, 2
 #: Order of the pieces, again and again.
 PIECES = np.array([BONE, ENDOSTEUM, DEEP, ENDOSTEUM])

@@ -33,10 +33,10 @@ from omnidose.transport.dose_kernels._bone_rays import (
     WATER_G_CM2_PER_MM,
     Bone,
     BoneSlabs,
+    Place,
     TrabecularBone,
     rays_from,
 )
-from omnidose.transport.dose_kernels.cavities import Place
 from omnidose.transport.dose_kernels.media import HIGHEST_ELECTRON_KEV, LOWEST_ELECTRON_KEV
 from omnidose.transport.dose_kernels.monoenergetic import (
     electron_enclosed,
@@ -50,6 +50,7 @@ __all__ = [
     "BoneEnergies",
     "BoneShares",
     "BoneSlabs",
+    "Place",
     "TrabecularBone",
     "absorbed_fractions",
     "nuclide_in_bone",

@@ -11,19 +11,21 @@ import numpy.typing as npt
 
 from omnidose.anatomy.skeleton import target_mass_g
 from omnidose.modalities.nuclear.proofs._bone_lattice import same_chords, shares_in_lattice
+from omnidose.modalities.nuclear.proofs._one_cavity import Cavity, alpha_shares
 from omnidose.physics.alpha_stopping import alpha_range_g_cm2
 from omnidose.physics.electron_stopping import csda_range_g_cm2
 from omnidose.physics.material_library import material
 from omnidose.physics.nuclides import nuclide
+from omnidose.transport.dose_kernels._bone_rays import BONE_G_CM3, MARROW_G_CM3
 from omnidose.transport.dose_kernels.bone import (
     BORDER_MARROW_FRACTION,
     BoneShares,
     BoneSlabs,
+    Place,
     TrabecularBone,
     absorbed_fractions,
     nuclide_in_bone,
 )
-from omnidose.transport.dose_kernels.cavities import BONE_G_CM3, MARROW_G_CM3, Cavity, Place, alpha_shares
 from omnidose.transport.electrons.simulate import simulate_electrons
 from omnidose.transport.electrons.sources import ElectronRectangle, ElectronSource, ElectronVolume
 from omnidose.transport.emission import EmissionSpectrum

@@ -19,7 +19,6 @@ from omnidose.physics.electrons import radiation_yield
 from omnidose.physics.material_library import material
 from omnidose.physics.nuclides import nuclide
 from omnidose.transport.dose_kernels import monte_carlo as direct
-from omnidose.transport.dose_kernels.cavities import Cavity, Place, alpha_shares, nuclide_alpha_kev
 from omnidose.transport.dose_kernels.convolution import convolve
 from omnidose.transport.dose_kernels.emissions import RadiationYield
 from omnidose.transport.dose_kernels.media import medium_of
@@ -247,39 +246,6 @@ def check_spheres(context: Context) -> Iterator[Row]:
             tolerance_rel=0.02,
             note=f"photons {100 * found.photon_mgy / found.total_mgy:.2f} %; electrons of decay_2012 "
             f"{emitted.emitted_electron_kev:.1f} keV, of ICRP 107 147.9 keV",
-        )
-
-
-def check_cavities(_context: Context) -> Iterator[Row]:
-    """Alphas on bone surfaces beside the absorbed fractions of ICRP 30, and the sum of all shares."""
-    thin = Cavity(endosteum_mm=0.01)
-    shares = alpha_shares(5500.0, "surface", cavity=thin)
-    source = "ICRP Publication 30, part 1 (1979), table 7.4: alphas on trabecular surfaces"
-    note = "5.5 MeV, a cavity of 0.75 mm radius, straight tracks with ASTAR's stopping powers"
-    for name, ours, theirs in (
-        ("marrow", shares.marrow_fraction, 0.5),
-        ("10 micrometres of endosteum", shares.endosteum_fraction, 0.25),
-    ):
-        yield within(
-            f"alphas of 5.5 MeV on a bone surface: share of the energy in {name}",
-            ours,
-            theirs,
-            unit="of emitted",
-            source=source,
-            tolerance_rel=0.05,
-            note=note,
-        )
-    places: tuple[Place, ...] = ("surface", "endosteum", "marrow")  # from bone, bone's share is the rest
-    for place in places:
-        parts = nuclide_alpha_kev("Ra-223", place)
-        yield within(
-            f"Ra-223 in or on {place}: energy of alphas and recoils in marrow, endosteum and bone",
-            sum(parts),
-            yield_of("Ra-223").alpha_kev,
-            unit="keV per decay",
-            source="conservation of energy",
-            tolerance_rel=0.001,
-            note="deep marrow {:.0f}, endosteum (50 micrometres) {:.0f}, bone {:.0f}".format(*parts),
         )
 
 

@@ -1,15 +1,14 @@
-"""Alpha particles in a marrow cavity of bone: what marrow, endosteum and bone take up.
+"""Alphas in one marrow cavity in endless bone, by quadrature: a second way that shares the ranges alone.
 
-One spherical cavity full of marrow in endless bone; its endosteum is the outermost 50 micrometres of the
-marrow. Alphas fly straight and lose energy as ASTAR has it in water and in cortical bone. Their ranges (40 to
-90 micrometres in tissue) are short beside cavities and trabeculae, so that one cavity stands for all; those
-of betas are not, and they are left out.
+The endosteum is the outermost layer of the marrow. Alphas fly straight and lose energy as ASTAR has it in
+water and in cortical bone. Their ranges (40 to 90 micrometres in tissue) are short beside cavities and
+trabeculae.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -17,14 +16,11 @@ import numpy.typing as npt
 from omnidose.data import load
 from omnidose.errors import InputError
 from omnidose.physics.alpha_stopping import alpha_range_g_cm2
-from omnidose.physics.nuclides import Nuclide, nuclide
+from omnidose.transport.dose_kernels._bone_rays import BONE_G_CM3, ENDOSTEUM_MM, MARROW_G_CM3
+from omnidose.transport.dose_kernels.bone import Place
 
 ArrayF8 = npt.NDArray[np.float64]
-Place = Literal["surface", "endosteum", "marrow", "bone"]
 
-#: Depth of the target cells under bone surfaces, and tissue densities (ICRP Publication 116, annex D and G:
-#: total shallow marrow; marrow 1.03 and mineral bone 1.92 g/cm3).
-ENDOSTEUM_MM, MARROW_G_CM3, BONE_G_CM3 = 0.05, 1.03, 1.92
 #: Radius of a cavity with a mean chord of 1 mm, and mean chord of trabeculae: about what F. W. Spiers's
 #: school measured in adult vertebrae (recalled: grade C).
 CAVITY_MM, TRABECULA_MM = 0.75, 0.25
@@ -106,38 +102,6 @@ def alpha_shares(energy_kev: float, source: Place, *, cavity: Cavity | None = No
         radius, weight = _ball(inner if source == "endosteum" else 0.0, outer)
         shares = _mean_shares(energy_kev, radius, weight, made)
     return _as_shares(shares)
-
-
-def nuclide_alpha_kev(
-    emitter: Nuclide | str, source: Place, *, cavity: Cavity | None = None
-) -> tuple[float, float, float]:
-    """Return the energy of a nuclide's alphas in (deep marrow, endosteum, bone), keV per decay.
-
-    Its progeny is not counted.
-
-    Recoil nuclei (100 keV, 0.1 micrometre) are counted where they start: from a surface half in bone and
-    half in endosteum.
-    """
-    emitter = nuclide(emitter) if isinstance(emitter, str) else emitter
-    made = cavity or Cavity()
-    total = np.zeros(3)
-    lines = emitter.alpha_lines
-    for kev, number in zip(lines.energy_kev, lines.per_decay, strict=True):
-        s = alpha_shares(float(kev), source, cavity=made)
-        shares = (s.deep_marrow_fraction, s.endosteum_fraction, s.bone_fraction)
-        total += kev * number * np.asarray(shares)
-    total += emitter.recoil_lines.energy_per_decay_kev * _own_shares(source, made)
-    return float(total[0]), float(total[1]), float(total[2])
-
-
-def _own_shares(source: Place, cavity: Cavity) -> ArrayF8:
-    """Where what never leaves its place stays."""
-    if source == "marrow":
-        deep = (1 - cavity.endosteum_mm / cavity.radius_mm) ** 3
-        return np.array([deep, 1 - deep, 0.0])
-    return np.array(
-        {"surface": [0, 0.5, 0.5], "endosteum": [0, 1, 0], "bone": [0, 0, 1]}[source], dtype=float
-    )
 
 
 def _from_bone(energy_kev: float, cavity: Cavity) -> CavityShares:

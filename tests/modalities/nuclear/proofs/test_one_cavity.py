@@ -1,4 +1,4 @@
-"""Alphas in a marrow cavity."""
+"""Alphas in one marrow cavity: the second way against closed forms."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omnidose.errors import InputError, RangeError
+from omnidose.modalities.nuclear.proofs import _one_cavity
+from omnidose.modalities.nuclear.proofs._one_cavity import Cavity, alpha_shares
 from omnidose.physics.alpha_stopping import alpha_range_g_cm2
-from omnidose.physics.nuclides import nuclide
-from omnidose.transport.dose_kernels import cavities
-from omnidose.transport.dose_kernels.cavities import Cavity, Place, alpha_shares, nuclide_alpha_kev
+from omnidose.transport.dose_kernels._bone_rays import MARROW_G_CM3
+from omnidose.transport.dose_kernels.bone import Place
 
 
 @given(
@@ -42,26 +43,17 @@ def test_a_layer_on_a_flat_surface_in_closed_form() -> None:
     cosine = (np.arange(4000) + 0.5) / 4000
     grid = np.geomspace(1.0, kev, 3000)
     ranges = alpha_range_g_cm2(grid)
-    left = np.interp(ranges[-1] - 0.1 * cavities.MARROW_G_CM3 * depth_mm / cosine, ranges, grid, left=0.0)
+    left = np.interp(ranges[-1] - 0.1 * MARROW_G_CM3 * depth_mm / cosine, ranges, grid, left=0.0)
     assert found.endosteum_fraction == pytest.approx(0.5 * np.mean(1 - left / kev), rel=0.01)
 
 
 def test_marrow_to_bone_is_bone_to_marrow_in_one_medium(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cavities, "_TABLES", (("water", 1.0),) * 3)
-    monkeypatch.setattr(cavities, "BONE_G_CM3", 1.0)
+    monkeypatch.setattr(_one_cavity, "_TABLES", (("water", 1.0),) * 3)
+    monkeypatch.setattr(_one_cavity, "BONE_G_CM3", 1.0)
     made = Cavity(radius_mm=0.5, trabecula_mm=0.4)
     out = alpha_shares(7000.0, "marrow", cavity=made).bone_fraction
     back = alpha_shares(7000.0, "bone", cavity=made).marrow_fraction
     assert back * made.trabecula_mm / 4 == pytest.approx(out * made.radius_mm / 3, rel=2e-3)
-
-
-def test_a_nuclide_is_the_sum_of_its_lines_and_recoils() -> None:
-    radium = nuclide("Ra-223")
-    energy = radium.energy_per_decay_kev
-    for source in ("surface", "endosteum", "marrow", "bone"):
-        deep, endosteum, bone = nuclide_alpha_kev(radium, source)  # type: ignore[arg-type]
-        assert deep + endosteum + bone == pytest.approx(energy["alpha"] + energy["recoil"], rel=1e-6)
-    assert nuclide_alpha_kev("Y-90", "surface") == (0.0, 0.0, 0.0)
 
 
 def test_bad_cavities_are_refused() -> None:
