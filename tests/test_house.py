@@ -55,6 +55,7 @@ ELSEWHERE = {
     "omnidose.cli.estimate.estimate.age": "the option --age, in years",
     "omnidose.cli.phantom_make.make.age": "the option --age, in years",
     "omnidose.dicom.ct_frames.Frame.intercept": "RescaleIntercept (0028,1052), in the type that Frame names",
+    "omnidose.dicom.nm_units.NmScale.intercept": "in the unit that NmScale names",
     "omnidose.dicom.dose_events.ReportedTotal.value": "its unit is the field beside it",
     "omnidose.modalities.ct.form.FormField.low": "its unit is the field beside it",
     "omnidose.modalities.ct.form.FormField.high": "its unit is the field beside it",
