@@ -139,7 +139,7 @@ def integrate(exam: NuclearExam, body: BodyModel) -> TimeIntegrals:
     before, after = hours_per_mbq(exam)
     seen = float(now.sum(dtype=np.float64))
     tissue = body.labels > 0
-    moved = _into_the_body(now, tissue, body.grid)
+    moved = into_the_body(now, tissue, body.grid)
     inside = float(now[tissue].sum(dtype=np.float64))
     if inside < LEAST_INSIDE * exam.seen_mbq:
         raise GeometryError(
@@ -177,7 +177,7 @@ def integrate(exam: NuclearExam, body: BodyModel) -> TimeIntegrals:
     )
 
 
-def _into_the_body(now: npt.NDArray[np.float32], tissue: npt.NDArray[np.bool_], grid: Grid) -> float:
+def into_the_body(now: npt.NDArray[np.float32], tissue: npt.NDArray[np.bool_], grid: Grid) -> float:
     """Give activity that blur carried across the skin back to the rim of the body; return how much, MBq.
 
     Slice by slice, in proportion to what the outermost tissue holds.
