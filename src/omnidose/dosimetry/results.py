@@ -252,6 +252,8 @@ class ExposureResult:
         Irradiation event UID or another stable key.
     quantities
         Named quantities with kinds: CTDIvol, DLP, SSDE, …
+    therapy
+        True if the exposure was meant to treat: its doses are no input to a lifetime risk.
     """
 
     exposure_key: str
@@ -265,3 +267,4 @@ class ExposureResult:
     warnings: tuple[str, ...] = ()
     provenance: Provenance
     person: Person = field(default_factory=Person)
+    therapy: bool = False
