@@ -39,6 +39,7 @@ UNIT_SUFFIXES: dict[str, tuple[str, str]] = {
     "mas": ("mA.s", "tube current-time product"),
     "s": ("s", "time in a scan"),
     "h": ("h", "time in kinetics"),
+    "weeks": ("wk", "time in pregnancy"),
     "y": ("a", "age and latency"),
     "mgy": ("mGy", "absorbed dose, air kerma, CTDI"),
     "mgy_cm": ("mGy.cm", "dose length product"),

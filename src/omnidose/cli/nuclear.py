@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from omnidose.cli.nuclear_breastfeeding import breastfeeding
+from omnidose.cli.nuclear_conceptus import conceptus
 from omnidose.cli.nuclear_fit import fit
 from omnidose.cli.nuclear_kernel import kernel
 from omnidose.cli.nuclear_organ import organ
@@ -30,6 +32,8 @@ plan_app.command("verify")(verify_)
 nuclear_app.command()(fit)
 nuclear_app.command()(kernel)
 nuclear_app.command()(organ)
+nuclear_app.command()(conceptus)
+nuclear_app.command()(breastfeeding)
 nuclear_app.add_typer(plan_app)
 
 
