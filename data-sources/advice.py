@@ -27,6 +27,7 @@ FDG_2010 = "Zanotti-Fregonara et al. 2010, J Nucl Med 51:803, doi 10.2967/jnumed
 FDG_2012 = "Zanotti-Fregonara et al. 2012, Health Phys 102:217, doi 10.1097/HP.0b013e318226ebb4, abstract"
 MDP_1988 = "Hedrick et al. 1988, Radiology 168:245, doi 10.1148/radiology.168.1.3380967, abstract"
 LUNG = "Fetal dose variations in lung scintigraphy, Iran J Med Phys (article 20463), about 2022, abstract"
+MAA_2021 = "World J Nucl Med 2021;20:342, doi 10.4103/wjnm.WJNM_122_20, abstract"
 IODINE_2019 = "Eur Arch Med Res 2019;35:120, doi 10.4274/eamr.galenos.2018.04875, abstract"
 IODINE_HPS = "Health Physics Society, Ask the Experts 8847 (2010)"
 IODINE_1988 = "Basic et al. 1988, Int J Radiat Biol 54:167, doi 10.1080/09553008814551611, abstract"
@@ -62,6 +63,14 @@ CONCEPTUS = (
     ("99mTc-MAA", "Tc-99m", "3-months", "conceptus", 0.0209, "A", LUNG, "hybrid phantom"),
     ("99mTc-MAA", "Tc-99m", "6-months", "conceptus", 0.00571, "A", LUNG, "hybrid phantom"),
     ("99mTc-MAA", "Tc-99m", "9-months", "conceptus", 0.00444, "A", LUNG, "hybrid phantom"),
+    *(
+        (
+            "99mTc-MAA", "Tc-99m", stage, "conceptus", mgy_per_mbq, "D", MAA_2021,
+            f"{which} of three trimesters ({200 * mgy_per_mbq:.2f} mGy from 200 MBq), which one is not told",
+        )
+        for stage in ("3-months", "6-months", "9-months")
+        for which, mgy_per_mbq in (("lowest", 0.00505), ("highest", 0.00985))
+    ),
     ("99mTc-technegas", "Tc-99m", "3-months", "conceptus", 0.000831, "A", LUNG, "hybrid phantom"),
     ("99mTc-technegas", "Tc-99m", "6-months", "conceptus", 0.000868, "A", LUNG, "hybrid phantom"),
     ("99mTc-technegas", "Tc-99m", "9-months", "conceptus", 0.00127, "A", LUNG, "hybrid phantom"),

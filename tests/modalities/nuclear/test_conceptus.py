@@ -101,3 +101,12 @@ def test_what_is_not_known_is_refused() -> None:
             conceptus_dose("FDG", bad, "early")
     with pytest.raises(InputError, match="no agent"):
         conceptus_dose("water", 1.0, "early")
+
+
+def test_what_two_sources_say_agrees_as_told() -> None:
+    from omnidose.modalities.nuclear.proofs.advice import check
+    from omnidose.validation import Context
+
+    rows = list(check(Context(full=False, reference=None, progress=lambda _text: None)))
+    assert len(rows) >= 15
+    assert [row.name for row in rows if not row.passed] == []
