@@ -90,7 +90,13 @@ def test_regions_and_a_drawing(cli: Callable[..., Any], tmp_path: Path) -> None:
         (HEAD + "1,two\n2,1\n", ("--std", "0.1"), "'two' is no number"),
         (HEAD + "1,2\n1,1\n", ("--std", "0.1"), "must rise"),
         ("time_h,activity_mbq,std_mbq\n1,2,0.1\n2,1,0.1\n", ("--std", "0.1"), "leave out one"),
-        (HEAD + "5,2\n", ("--std", "0.1"), "too few"),
+        (HEAD + "5,2\n", ("--std", "0.1"), "1 point is too few"),
+        ("time,activity_mbq\n1,2\n2,1\n", ("--std", "0.1"), "no column of time"),  # minutes, days?
+        ("time_h,activity\n1,2\n2,1\n", ("--std", "0.1"), "no column of activity"),  # mCi, kBq?
+        (HEAD + "1,2\n2,1\n", ("--std", "5"), "0.05 for 5 %"),
+        (HEAD + "1,2\n2,1\n", ("--std", "0.1", "--administered", "0"), "administered activity of 0 MBq"),
+        (HEAD + "1,2000\n99,900\n", ("--std", "0.1", "--administered", "7.4"), "check MBq against GBq"),
+        (HEAD + "1,2\n2,1\n", ("--std", "0.1", "--plot", "x.png"), "allowed: .svg"),
     ],
 )
 def test_curves_that_are_none(

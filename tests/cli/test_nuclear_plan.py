@@ -232,3 +232,58 @@ def test_marrow_refuses_alphas_and_late_progeny(
     said = cli("nuclear", "plan", "marrow", curve, curve, *options)
     assert said.code != 0
     assert "alpha particles" in said.err or "decays later" in said.err
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (("sirt", *SIRT, "--height-cm", "172"), "needs height and weight"),
+        (("sirt", *SIRT, "--height-cm", "1.72", "--weight-kg", "75"), "nobody has a height of 1.72 cm"),
+        (("sirt", *SIRT, "--lung-before", "-5"), "earlier sessions"),
+        (("thyroid-cancer", *CANCER, "--height-cm", "1.65"), "nobody has a height of 1.65 cm"),
+        (
+            ("lutetium", "--limit", "kidneys", "--expected", "kidneys:0.43:30"),
+            "relative uncertainty of 30 cannot be used",
+        ),
+    ],
+)
+def test_numbers_that_nobody_has_are_refused(
+    cli: Callable[..., Any], command: tuple[str, ...], message: str
+) -> None:
+    said = cli("nuclear", "plan", *command)
+    assert said.code == 2
+    assert message in said.err
+    assert said.err.count("\n") == 1
+
+
+def test_mixed_units_of_curves_are_found(cli: Callable[..., Any], tmp_path: Path) -> None:
+    blood, body = tmp_path / "blood.csv", tmp_path / "body.csv"
+    blood.write_text("time_h,activity_mbq\n2,0.3\n6,0.14\n24,0.03\n48,0.012\n96,0.004\n", "utf-8")
+    body.write_text("time_h,activity_mbq\n2,6500\n6,4200\n24,1800\n48,1200\n96,700\n168,380\n", "utf-8")
+    person = ("--body-kg", "70", "--sex", "M", "--std", "0.05")
+    gbq = cli("nuclear", "plan", "marrow", blood, body, "--administered", "7.4", *person)
+    assert gbq.code != 0
+    assert "more than all of it has" in gbq.err
+    swapped = cli("nuclear", "plan", "marrow", body, blood, "--administered", "7400", *person)
+    assert swapped.code != 0
+    assert "the blood holds more decays" in swapped.err
+
+
+def test_mixed_units_of_cycles_are_said(cli: Callable[..., Any], cycles: Path, tmp_path: Path) -> None:
+    limits = ("--limit", "kidneys", "--limit", "red-marrow")
+    said = cli("nuclear", "plan", "lutetium", cycles, *limits, "--planned", "7.4")
+    assert "check MBq against GBq" in said.out
+    said = cli("nuclear", "plan", "lutetium", cycles, *limits, "--expected", "kidneys:0.43:0.3")
+    assert "the expected dose per activity is not used" in said.out
+    milli = tmp_path / "milli.csv"
+    milli.write_text("organ,activity_mbq,dose_gy,std_rel\nkidneys,7400,2900,0.08\n", "utf-8")
+    content = json.loads(cli("nuclear", "plan", "lutetium", milli, "--limit", "kidneys", "--json").out)
+    assert "mGy against Gy" in content["flags"][0]
+
+
+def test_days_for_hours_are_doubted(cli: Callable[..., Any]) -> None:
+    said = cli(
+        "nuclear", "plan", "thyroid", "--goal", "200", "--mass-g", "40", "--uptake", "0.45",
+        "--half-life", "5.5",
+    )  # fmt: skip
+    assert "days may have been given for hours" in said.out

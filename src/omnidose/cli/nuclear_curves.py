@@ -10,13 +10,15 @@ import numpy as np
 from omnidose.errors import InputError
 from omnidose.kinetics.curves import TimeActivityCurve
 
-#: What a column may be called.
+#: What a column may be called: names say their unit.
 NAMES = {
-    "time": ("time_h", "t_h", "time", "hours"),
-    "activity": ("activity_mbq", "activity", "mbq"),
-    "std": ("std_mbq", "std", "u_mbq", "uncertainty_mbq"),
+    "time": ("time_h", "t_h", "hours"),
+    "activity": ("activity_mbq", "mbq"),
+    "std": ("std_mbq", "u_mbq", "uncertainty_mbq"),
     "region": ("region", "organ", "name"),
 }
+#: Points that are less certain than their own value say nothing.
+MOST_STD_REL = 1.0
 
 
 def read_curves(
@@ -56,6 +58,12 @@ def read_curves(
                 "nothing says how certain the points are",
                 where=str(path),
                 todo="add a column std_mbq, or say --std 0.05 for 5 % each",
+            )
+        if not has_std and not 0 < (std_rel or 0.0) <= MOST_STD_REL:
+            raise InputError(
+                f"a relative uncertainty of {std_rel:g} cannot be used",
+                where="--std",
+                allowed=f"above 0 to {MOST_STD_REL:g} (0.05 for 5 %)",
             )
         std = np.array([float(r["std"]) for r in mine]) if has_std else np.abs(activity) * (std_rel or 0.0)
         name = region or path.stem

@@ -55,10 +55,17 @@ def fit(
     from omnidose.kinetics.choice import choose_shape
 
     physical_h = physical_half_life_h(nuclide, half_life_h)
+    _check_options(administered_mbq, plot)
     curves = read_curves(
         curve, std_rel=std_rel, corrected_half_life_h=physical_h if decay_corrected else None
     )
     choices = [choose_shape(c, half_life_h=physical_h, shapes=shapes_for(len(c))) for c in curves]
+    if administered_mbq is not None:
+        from omnidose.modalities.nuclear.planning.plausible import check_decays
+
+        for choice in choices:
+            found_h = choice.best.integral.coefficient_h(administered_mbq)
+            check_decays(found_h, half_life_h=physical_h, where=choice.best.curve.name)
     if plot is not None:
         from omnidose.cli.nuclear_fit_plot import write_fit_plot
 
@@ -72,6 +79,18 @@ def fit(
         _print(console, choice, average, administered_mbq)
     if plot is not None:
         console.print(f"Drawn in {plot}", highlight=False)
+
+
+def _check_options(administered_mbq: float | None, plot: Path | None) -> None:
+    """Refuse options that cannot be met before anything is printed."""
+    if administered_mbq is not None and not (math.isfinite(administered_mbq) and administered_mbq > 0):
+        raise InputError(
+            f"an administered activity of {administered_mbq:g} MBq",
+            where="--administered",
+            allowed="more than 0",
+        )
+    if plot is not None and plot.suffix.lower() != ".svg":
+        raise InputError(f"a drawing cannot be written as '{plot.suffix}'", where="--plot", allowed=".svg")
 
 
 def physical_half_life_h(name: str, half_life_h: float | None) -> float:

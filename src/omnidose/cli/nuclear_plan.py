@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from omnidose.cli.nuclear_plan_table import mbq, print_end, print_json, print_plan, say
+from omnidose.errors import InputError
 
 if TYPE_CHECKING:
     from omnidose.modalities.nuclear.planning.microspheres import PartitionModel
@@ -105,6 +106,8 @@ def _beside(
     )
     vial_mbq = activity_mbq / (1 - residue_fraction)
     bsa_mbq = None
+    if (height_cm is None) != (weight_kg is None):
+        raise InputError("the BSA formula needs height and weight", where="--height-cm, --weight-kg")
     if height_cm is not None and weight_kg is not None:
         bsa_mbq = spheres.bsa_activity_mbq(
             height_cm=height_cm, weight_kg=weight_kg, tumour_cm3=model.tumour_g, liver_cm3=perfused_g

@@ -15,9 +15,12 @@ from omnidose.cli.nuclear_plan_table import mbq, new_table, note, print_end, pri
 from omnidose.errors import InputError
 
 if TYPE_CHECKING:
+    from omnidose.modalities.nuclear.planning.confidence import DosePerActivity
     from omnidose.modalities.nuclear.planning.cycles import CyclePlan, GivenCycle
     from omnidose.modalities.nuclear.planning.limits import Limit
 
+#: Cycles whose activities differ by more than this factor are not of one unit.
+_MUCH = 20.0
 COLUMNS = ("organ", "activity_mbq", "dose_gy", "std_rel")
 
 
@@ -91,10 +94,29 @@ def lutetium(
         )
     plan = plan_next_cycle(courses, planned_mbq=planned_mbq, probability_fraction=probability_fraction)
     assumed = {"common_std_rel": common_std_rel, "change_std_rel": change_std_rel}
+    flags = (*plan.flags, *_doubts(given, before, planned_mbq))
     if as_json:
-        print_json({"plan": plan, **assumed})
+        print_json({"plan": plan, **assumed, "flags": flags})
         return
-    _print_cycles(Console(), plan, assumed)
+    _print_cycles(Console(), plan, assumed, flags)
+
+
+def _doubts(
+    given: dict[str, list[GivenCycle]], before: dict[str, DosePerActivity], planned_mbq: float
+) -> list[str]:
+    """Return what does not fit together: an expectation beside measured cycles, activities in two units."""
+    found = [
+        f"{organ}: cycles are given, so the expected dose per activity is not used"
+        for organ in before
+        if organ in given
+    ]
+    activities = [cycle.activity_mbq for cycles in given.values() for cycle in cycles]
+    if activities and not min(activities) / _MUCH <= planned_mbq <= max(activities) * _MUCH:
+        found.append(
+            f"{mbq(planned_mbq)} MBq are planned and {mbq(activities[0])} MBq were given: check MBq against "
+            "GBq"
+        )
+    return found
 
 
 def _check_half_life(half_life_h: float | None) -> None:
@@ -170,7 +192,9 @@ def _limit(text: str, half_life_h: float | None) -> Limit:
     return Limit(organ=organ.strip(), value=AbsorbedDose(1000 * value_gy))
 
 
-def _print_cycles(console: Console, plan: CyclePlan, assumed: dict[str, float]) -> None:
+def _print_cycles(
+    console: Console, plan: CyclePlan, assumed: dict[str, float], flags: tuple[str, ...]
+) -> None:
     table = new_table(("organ", "limit", "used", "95 %", "Gy/GBq", "next, MBq", "cycles"))
     for organ in plan.organs:
         table.add_row(
@@ -196,6 +220,8 @@ def _print_cycles(console: Console, plan: CyclePlan, assumed: dict[str, float]) 
         note(
             console, f"the planned {mbq(plan.planned_mbq)} MBq would exceed the limit of {plan.by} too likely"
         )
+    for flag in flags:
+        note(console, flag)
     say(
         console,
         f"Relative uncertainties: common to all cycles {assumed['common_std_rel']:g}, change of a cycle to "

@@ -244,12 +244,27 @@ def _from_retention(
 def decays_per_activity(
     path: Path, administered_mbq: float, std_rel: float | None, *, nuclide_name: str
 ) -> TimeIntegratedActivity:
-    """Return the decays per administered MBq of the first curve of a file."""
+    """Return the decays per administered MBq of the one curve of a file.
+
+    Raises
+    ------
+    InputError
+        For several curves, or what :func:`read_curves` refuses.
+    ContradictionError
+        For more decays than were administered.
+    """
     from omnidose.cli.nuclear_curves import read_curves
     from omnidose.cli.nuclear_fit import shapes_for
     from omnidose.kinetics.choice import choose_shape
+    from omnidose.modalities.nuclear.planning.plausible import check_decays
     from omnidose.physics.nuclides import nuclide
 
-    curve = read_curves(path, std_rel=std_rel)[0]
-    choice = choose_shape(curve, half_life_h=nuclide(nuclide_name).half_life_h, shapes=shapes_for(len(curve)))
-    return choice.best.integral.per_activity(administered_mbq)
+    curves = read_curves(path, std_rel=std_rel)
+    if len(curves) > 1:
+        names = ", ".join(c.name for c in curves)
+        raise InputError(f"the file holds {len(curves)} curves ({names})", where=str(path), allowed="one")
+    curve, half_life_h = curves[0], nuclide(nuclide_name).half_life_h
+    choice = choose_shape(curve, half_life_h=half_life_h, shapes=shapes_for(len(curve)))
+    found = choice.best.integral.per_activity(administered_mbq)
+    check_decays(found.value_mbq_h, half_life_h=half_life_h, where=str(path))
+    return found

@@ -105,7 +105,8 @@ def choose_shape(
     tried = tuple(s for s in wanted if parameter_count(s) <= len(curve))
     if not tried:
         raise InputError(
-            f"{len(curve)} points are too few for any of {', '.join(s.value for s in wanted)}",
+            f"{len(curve)} point{'s are' if len(curve) != 1 else ' is'} too few for any of "
+            f"{', '.join(s.value for s in wanted)}",
             where=curve.name,
             todo="use a method for a single time point (omnidose.kinetics.single_time_point)",
         )

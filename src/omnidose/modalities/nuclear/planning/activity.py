@@ -38,7 +38,7 @@ class Goal:
     source: str = ""
 
     def __post_init__(self) -> None:
-        check_positive(**{f"prescription of {self.dose.name}": self.prescription_mgy})
+        check_positive(**{f"prescription of {self.dose.name} in mGy": self.prescription_mgy})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,7 @@ from omnidose.errors import InputError
 from omnidose.kinetics.curves import TimeIntegratedActivity
 from omnidose.modalities.nuclear.planning.confidence import DosePerActivity, check_positive, check_std
 from omnidose.modalities.nuclear.planning.emitters import low_let_decays
+from omnidose.modalities.nuclear.planning.plausible import check_blood, check_person
 from omnidose.physics.nuclides import nuclide as load_nuclide
 from omnidose.transport.tally import MGY_PER_KEV_G
 
@@ -64,7 +65,7 @@ class BloodTerms:
 
     def body_mgy_per_mbq_h(self, body_kg: float) -> float:
         """Return the dose per decays in the whole body for a body mass."""
-        check_positive(body_kg=body_kg)
+        check_person(weight_kg=body_kg)
         return float(self.body_mgy_kg23_per_mbq_h * body_kg ** (-2 / 3))
 
 
@@ -153,8 +154,14 @@ def blood_dose(
         Decays per administered MBq (MBq h): in 1 mL of blood, and in the whole body.
     extra_std_rel
         Calibration of counters, tracer against therapy.
+
+    Raises
+    ------
+    ContradictionError
+        For blood with more decays than the body that it flows in.
     """
     check_std(extra_std_rel=extra_std_rel)
+    check_blood(blood, body, body_kg=body_kg)
     parts = (
         (terms.blood_mgy_cm3_per_mbq_h * blood.value_mbq_h, blood.std_rel),
         (terms.body_mgy_per_mbq_h(body_kg) * body.value_mbq_h, body.std_rel),
@@ -207,7 +214,7 @@ def marrow_dose(
 
 def blood_volume_cm3(sex: str, *, height_cm: float, weight_kg: float) -> float:
     """Return the blood volume of a person (Nadler 1962), mL."""
-    check_positive(height_cm=height_cm, weight_kg=weight_kg)
+    check_person(height_cm=height_cm, weight_kg=weight_kg)
     cubic, linear, constant = {"M": (0.3669, 0.03219, 0.6041), "F": (0.3561, 0.03308, 0.1833)}.get(
         sex, (0.0, 0.0, 0.0)
     )

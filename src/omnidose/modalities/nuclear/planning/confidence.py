@@ -10,6 +10,8 @@ from omnidose.errors import InputError
 
 #: Probability with which a limit is kept or a goal reached, unless asked otherwise.
 PROBABILITY = 0.9
+#: A log-normal dose with more spans five powers of ten: percent were given, or nothing is known.
+MOST_STD_REL = 2.0
 
 
 def check_probability(probability_fraction: float) -> None:
@@ -30,10 +32,14 @@ def check_positive(**values: float) -> None:
 
 
 def check_std(**values: float) -> None:
-    """Refuse relative uncertainties that are not finite or below 0."""
+    """Refuse relative uncertainties that are not finite, below 0 or above :data:`MOST_STD_REL`."""
     for name, value in values.items():
-        if not (isfinite(value) and value >= 0):
-            raise InputError(f"an uncertainty of {value:g} cannot be used", where=name, allowed="0 or more")
+        if not (isfinite(value) and 0 <= value <= MOST_STD_REL):
+            raise InputError(
+                f"a relative uncertainty of {value:g} cannot be used",
+                where=name,
+                allowed=f"0 to {MOST_STD_REL:g} (0.08 for 8 %)",
+            )
 
 
 def factor_at(probability_fraction: float, std_rel: float) -> float:

@@ -35,6 +35,9 @@ ArrayF8 = npt.NDArray[np.float64]
 #: Draws of every plan: the quantile of 90 % is then good to 0.6 % of the spread.
 DRAWS = 100_000
 _ROUNDING = 1e-9
+#: Doses per activity outside this (mGy/MBq, the same numbers in Gy/GBq) are flagged: a mix-up of units is
+#: likely. Organs in therapies with 177Lu get some 0.01 to 2.
+USUAL_MGY_PER_MBQ = (0.001, 20.0)
 #: Cycles that are looked ahead.
 MOST_CYCLES = 20
 
@@ -227,6 +230,19 @@ class CyclePlan:
     remaining: int
     probability_fraction: float
     organs: tuple[OrganOutlook, ...]
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Sentences that a report must show."""
+        low, high = USUAL_MGY_PER_MBQ
+        return tuple(
+            dict.fromkeys(
+                f"{organ.organ}: {organ.next_mgy_per_mbq:.3g} Gy/GBq is far from what organs get ({low:g} to "
+                f"{high:g}): check MBq against GBq, and mGy against Gy"
+                for organ in self.organs
+                if not low <= organ.next_mgy_per_mbq <= high
+            )
+        )
 
 
 def plan_next_cycle(

@@ -45,7 +45,7 @@ class Limit:
     source: str = ""
 
     def __post_init__(self) -> None:
-        check_positive(**{f"limit of {self.organ}": float(self.value)})
+        check_positive(**{f"limit of {self.organ} in mGy": float(self.value)})
         if self.is_bed and (self.rate is None or self.repair is None):
             raise InputError(
                 f"a limit of BED of {self.organ} needs dose rate and repair",

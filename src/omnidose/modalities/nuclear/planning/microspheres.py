@@ -26,6 +26,7 @@ from omnidose.modalities.nuclear.planning.confidence import (
     check_std,
 )
 from omnidose.modalities.nuclear.planning.emitters import low_let_decays
+from omnidose.modalities.nuclear.planning.plausible import check_person
 from omnidose.transport.tally import MGY_PER_KEV_G
 
 ArrayF8 = npt.NDArray[np.float64]
@@ -231,7 +232,7 @@ def one_compartment(
 
 def body_surface_m2(height_cm: float, weight_kg: float) -> float:
     """Return the body surface in m2 (Du Bois and Du Bois 1916, Arch Intern Med 17:863)."""
-    check_positive(height_cm=height_cm, weight_kg=weight_kg)
+    check_person(height_cm=height_cm, weight_kg=weight_kg)
     return float(0.20247 * (height_cm / 100) ** 0.725 * weight_kg**0.425)
 
 

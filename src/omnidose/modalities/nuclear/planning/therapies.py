@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
+from omnidose.errors import InputError
 from omnidose.kinetics.curves import TimeIntegratedActivity
 from omnidose.modalities.nuclear.planning.activity import (
     ActivityPlan,
@@ -36,6 +39,12 @@ def plan_microspheres(
     lungs_before_mgy
         Lung dose of earlier sessions: then 50 Gy of all together count beside 30 Gy of this one.
     """
+    if not (isfinite(lungs_before_mgy) and lungs_before_mgy >= 0):
+        raise InputError(
+            f"earlier sessions gave the lungs {lungs_before_mgy / 1000:g} Gy",
+            where="lungs_before",
+            allowed="0 or more",
+        )
     normal = Limit(organ=NORMAL_LIVER, value=AbsorbedDose(normal_limit_mgy))
     organs = [OrganAtRisk(dose=model.normal_liver(), limit=normal)]
     lungs = model.lungs()

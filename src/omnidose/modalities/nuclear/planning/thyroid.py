@@ -25,6 +25,8 @@ from omnidose.transport.dose_kernels.spheres import sphere_s
 
 IODINE = "I-131"
 S_PER_H = 3600.0
+#: Effective half-lives below this are taken for a mix-up of units, and said so.
+SHORT_H = 24.0
 #: Photons are about 8 % of the dose of a sphere of 20 g; two lobes keep up to a quarter less of them.
 SHAPE_STD_REL = 0.02
 
@@ -85,6 +87,16 @@ def integral_from_uptake(
         tail_fraction=float("nan"),  # nothing was measured after the uptake
         head_fraction=float("nan"),
         method="Marinelli: uptake at 24 h and effective half-life",
+        remark=_short(effective_half_life_h),
+    )
+
+
+def _short(effective_half_life_h: float) -> str:
+    if effective_half_life_h >= SHORT_H:
+        return ""
+    return (
+        f"an effective half-life of {effective_half_life_h:g} h is short for a thyroid (2 to 8 days are "
+        "usual): days may have been given for hours"
     )
 
 
