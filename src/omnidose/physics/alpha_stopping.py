@@ -22,7 +22,7 @@ def alpha_range_g_cm2(energy_kev: npt.ArrayLike, material: str = "water") -> Arr
     Raises
     ------
     RangeError
-        For energies outside 1 keV to 12 MeV.
+        For energies outside 1 keV to 10 MeV.
     InputError
         For a material that is not in :func:`alpha_materials`.
     """

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from omnidose.dosimetry.internal.bone import BONE_SOURCES, bone_fractions
 from omnidose.dosimetry.internal.charged import (
-    ENDOSTEUM_KG,
     SMALL_INTESTINE_WALL_SHARE,
     all_targets,
     charged_saf_per_kg,
@@ -22,8 +22,9 @@ from omnidose.dosimetry.internal.doses import (
 from omnidose.dosimetry.internal.fractions import adult
 from omnidose.dosimetry.internal.marrow import own_fraction
 from omnidose.dosimetry.internal.s_values import MGY_PER_MBQ_H, decays_in_place, s_values
-from omnidose.errors import InputError
+from omnidose.errors import InputError, RangeError
 from omnidose.physics.nuclides import nuclide
+from omnidose.transport.dose_kernels.bone import Particle, Place, absorbed_fractions
 
 MAN = adult("adult-male")
 TARGETS = all_targets(MAN)
@@ -63,18 +64,72 @@ def test_small_intestine_drawn_with_its_contents() -> None:
     )
 
 
-def test_marrow_and_bone() -> None:
-    for energy_kev, least, most in ((0.0, 1.0, 1.0), (200.0, 0.45, 0.58)):
-        own = charged("red-marrow", "red-marrow", energy_kev=energy_kev)
+def test_marrow_keeps_less_of_what_flies_further() -> None:
+    for particle, energy_kev, least, most in (
+        ("electron", 0.0, 1.0, 1.0),
+        ("electron", 200.0, 0.45, 0.58),
+        ("alpha", 0.0, 1.0, 1.0),
+        ("alpha", 6000.0, 0.65, 0.75),
+    ):
+        own = charged("red-marrow", "red-marrow", particle=particle, energy_kev=energy_kev)
         assert least <= own * mass_kg("red-marrow") * (1 + 1e-9) <= most + 1e-6
-        assert charged("red-marrow", "endosteum", energy_kev=energy_kev) == pytest.approx(0.5 * own)
-    assert charged("red-marrow", "red-marrow", particle="alpha") == pytest.approx(1 / mass_kg("red-marrow"))
-    assert charged("trabecular-bone", "red-marrow") == pytest.approx(0.35 / mass_kg("red-marrow"))
-    assert charged("cortical-bone", "red-marrow") == 0
-    near = charged("cortical-bone-surface", "endosteum", energy_kev=100.0)
-    far = charged("cortical-bone-surface", "endosteum", energy_kev=300.0)
-    assert (near, far) == (pytest.approx(0.25 / ENDOSTEUM_KG), pytest.approx(0.015 / ENDOSTEUM_KG))
+
+
+def test_bone_leaves_shares_over_masses() -> None:
+    endosteum_kg = float(MAN.target_mass_g[MAN.target("endosteum")]) / 1000
+    for source in BONE_SOURCES:
+        for particle, energy_kev in (("electron", 20.0), ("electron", 600.0), ("alpha", 6000.0)):
+            red, endosteum = bone_fractions(source, particle, energy_kev, "M")
+            how = {"particle": particle, "energy_kev": energy_kev}
+            assert charged(source, "red-marrow", **how) == pytest.approx(red / mass_kg("red-marrow"))
+            assert charged(source, "endosteum", **how) == pytest.approx(endosteum / endosteum_kg)
+            assert charged(source, "skeleton", **how) == pytest.approx(1 / mass_kg("skeleton"))
+            assert charged(source, "liver", **how) == 0
     assert charged("skeleton", "red-marrow") == pytest.approx(1 / mass_kg("skeleton"))
+
+
+@pytest.mark.parametrize("place", [("trabecular-bone", "bone"), ("trabecular-bone-surface", "surface")])
+@pytest.mark.parametrize(
+    ("particle", "energy_kev"), [("electron", 85.0), ("electron", 1250.0), ("alpha", 6550.0)]
+)
+def test_packaged_bone_is_the_kernel_between_its_energies(
+    place: tuple[str, Place], particle: Particle, energy_kev: float
+) -> None:
+    source, where = place
+    direct = absorbed_fractions(particle, energy_kev, where)
+    red, endosteum = bone_fractions(source, particle, energy_kev, "M")
+    assert endosteum == pytest.approx(direct.endosteum_fraction, abs=0.002)
+    _low, endosteum_low = bone_fractions(source, particle, 0.0, "M")
+    assert endosteum_low == pytest.approx(0.52 if where == "surface" else 0.0, abs=0.025)
+    # red marrow: by cellularity (0.25 to 0.7), in three fifths of the bone
+    assert 0.25 < red / direct.marrow_fraction < 0.35
+
+
+def test_compact_bone_reaches_medullary_cavities_alone() -> None:
+    red, endosteum = bone_fractions("cortical-bone-surface", "alpha", 6000.0, "M")
+    assert red == 0
+    assert 0.005 < endosteum < 0.02  # one fiftieth of the surface, half of the energy
+    assert bone_fractions("cortical-bone", "alpha", 6000.0, "F")[1] < 0.001
+
+
+def test_bone_refuses_what_it_does_not_have() -> None:
+    with pytest.raises(InputError, match="'teeth' is no source in bone"):
+        bone_fractions("teeth", "alpha", 6000.0, "M")
+    with pytest.raises(RangeError, match="alpha of 11000 keV"):
+        bone_fractions("trabecular-bone", "alpha", 11_000.0, "M")
+    with pytest.raises(InputError, match="no share of marrow for 'proton'"):
+        own_fraction(1.0, "M", particle="proton")
+
+
+def test_radium_on_bone_gives_alphas_to_marrow_and_endosteum() -> None:
+    table = s_values(MAN, "Ra-223", ["trabecular-bone-surface", "red-marrow"])
+    alpha = table.s_mgy_per_mbq_h[:, :, 2]
+    endosteum, marrow = TARGETS.index("endosteum"), TARGETS.index("red-marrow")
+    emitted = 26_900.0 * MGY_PER_MBQ_H  # keV per decay of Ra-223 with its progeny, alphas and recoils
+    endosteum_kg = float(MAN.target_mass_g[MAN.target("endosteum")]) / 1000
+    assert alpha[0, endosteum] * endosteum_kg / emitted == pytest.approx(0.522, abs=0.01)
+    assert alpha[0, marrow] * mass_kg("red-marrow") / emitted == pytest.approx(0.531 * 0.293, abs=0.01)
+    assert 0.6 < alpha[1, marrow] * mass_kg("red-marrow") / emitted < 0.75
 
 
 @given(st.floats(0.0, 4000.0), st.floats(0.0, 4000.0))

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from omnidose.anatomy.organs import CONTENTS
+from omnidose.dosimetry.internal.bone import BONE_SOURCES, bone_fractions
 from omnidose.dosimetry.internal.fractions import AbsorbedFractions
 from omnidose.dosimetry.internal.marrow import own_fraction
 from omnidose.dosimetry.internal.regions import REMAINDER, TOTAL_BODY, drawn_source, unnamed_tissues
@@ -23,18 +24,10 @@ ELECTRON, ALPHA = "electron", "alpha"
 #: Mass of the wall over that of wall and contents where a phantom draws both as one: 516 g and 322 g in the
 #: 15-year phantom, with the same ratio at every age (Cristy and Eckerman 1987, region masses of ORNL's DCAL).
 SMALL_INTESTINE_WALL_SHARE = 516 / (516 + 322)
-#: Electrons of at least this energy leave the thin layer at a bone surface, keV.
-SURFACE_KEV = 200.0
-#: Mass of the endosteum (10 micrometres) to which the absorbed fractions below belong, kg.
-ENDOSTEUM_KG = 0.120
-#: Absorbed fractions (red marrow, endosteum) of beta particles from volume and surface sources, above and
-#: below 200 keV, then of alpha particles: ICRP Publication 30, part 1 (1979), table 7.4.
-_BONE: dict[str, tuple[tuple[float, float], tuple[float, float], tuple[float, float]]] = {
-    "trabecular-bone": ((0.35, 0.025), (0.35, 0.025), (0.05, 0.025)),
-    "cortical-bone": ((0.0, 0.015), (0.0, 0.015), (0.0, 0.01)),
-    "trabecular-bone-surface": ((0.5, 0.025), (0.5, 0.25), (0.5, 0.25)),
-    "cortical-bone-surface": ((0.0, 0.015), (0.0, 0.25), (0.0, 0.25)),
-}
+#: Energy of electrons where it does not matter, keV.
+ANY_KEV = 200.0
+#: Sources from which shares go with the energy.
+BY_ENERGY = ("red-marrow", *BONE_SOURCES)
 
 
 def all_targets(fractions: AbsorbedFractions) -> tuple[str, ...]:
@@ -49,7 +42,7 @@ def charged_saf_per_kg(
     source: str,
     *,
     particle: str = ELECTRON,
-    energy_kev: float = SURFACE_KEV,
+    energy_kev: float = ANY_KEV,
     named: Collection[str] = (),
 ) -> ArrayF8:
     """Return the specific absorbed fractions of electrons or alpha particles from one region.
@@ -61,7 +54,7 @@ def charged_saf_per_kg(
     particle
         ``electron`` or ``alpha``.
     energy_kev
-        Of the electron; matters on bone surfaces and in marrow alone.
+        Of the particle; matters in bone and marrow (:data:`BY_ENERGY`) alone.
     named
         The regions that a source ``remainder`` leaves out.
 
@@ -69,14 +62,13 @@ def charged_saf_per_kg(
     -------
     ndarray
         [targets of :func:`all_targets`] 1/kg. In the source 1/m; electrons in the wall around contents
-        1/(2 m of the contents), alpha particles 0; marrow to endosteum 1/(2 m of the marrow), the endosteum
-        being the surface of the marrow's cavities; elsewhere 0.
+        1/(2 m of the contents), alpha particles 0; from bone and marrow the shares of
+        :func:`omnidose.dosimetry.internal.bone.bone_fractions` over the mass of the target; elsewhere 0.
 
     Notes
     -----
-    Of electrons that start in red marrow it takes the share of
-    :func:`omnidose.dosimetry.internal.marrow.own_fraction`, fat cells and trabeculae the rest. Alpha
-    particles stay in it.
+    Of what starts in red marrow it takes the share of
+    :func:`omnidose.dosimetry.internal.marrow.own_fraction`, fat cells and trabeculae the rest.
 
     Raises
     ------
@@ -95,8 +87,10 @@ def charged_saf_per_kg(
         out = dict.fromkeys(targets, 1 / source_kg)
     elif source == REMAINDER:
         _remainder(fractions, out, source_kg, named)
-    elif source in _BONE:
+    elif source in BONE_SOURCES:
         _bone(fractions, out, source, particle, energy_kev)
+    elif drawn == "red-marrow":
+        _bone(fractions, out, "red-marrow", particle, energy_kev)
     elif source in CONTENTS:
         contents_kg = source_kg
         if drawn != source:  # wall and contents are drawn as one
@@ -106,21 +100,12 @@ def charged_saf_per_kg(
         if source in out:
             out[source] = 1 / contents_kg
     else:
-        share = 1.0
-        if drawn == "red-marrow" and particle == ELECTRON:
-            share = float(own_fraction(energy_kev, fractions.sex))
-        _tissue(fractions, out, drawn, share / self_mass_kg(fractions, drawn))
+        _tissue(out, drawn, 1 / self_mass_kg(fractions, drawn))
     return np.array([out[key] for key in targets])
 
 
-def _tissue(fractions: AbsorbedFractions, out: dict[str, float], key: str, per_kg: float) -> None:
+def _tissue(out: dict[str, float], key: str, per_kg: float) -> None:
     """Activity all over a tissue gives it, and the regions inside it, the same dose."""
-    if key == "red-marrow":
-        out["red-marrow"] = per_kg
-        out["endosteum"] = 0.5 * per_kg
-        if "skeleton" in out:
-            out["skeleton"] = 1000 / float(fractions.target_mass_g[fractions.target("skeleton")])
-        return
     for target in (key, *_INSIDE.get(key, ())):
         if target in out:
             out[target] = per_kg
@@ -148,12 +133,13 @@ def _remainder(
 def _bone(
     fractions: AbsorbedFractions, out: dict[str, float], source: str, particle: str, energy_kev: float
 ) -> None:
-    marrow_kg = float(fractions.target_mass_g[fractions.target("red-marrow")]) / 1000
-    column = 2 if particle == ALPHA else int(energy_kev < SURFACE_KEV)
-    marrow, endosteum = _BONE[source][column]
-    out["red-marrow"] = marrow / marrow_kg
-    out["endosteum"] = endosteum / ENDOSTEUM_KG
-    out["skeleton"] = 1000 / float(fractions.target_mass_g[fractions.target("skeleton")])
+    """Activity in or on bone, or in red marrow: shares over masses. The skeleton keeps all."""
+    red, endosteum = bone_fractions(source, particle, energy_kev, fractions.sex)
+    if source == "red-marrow":
+        red = float(own_fraction(energy_kev, fractions.sex, particle=particle))
+    for target, share in (("red-marrow", red), ("endosteum", endosteum), ("skeleton", 1.0)):
+        if target in out:
+            out[target] = 1000 * share / float(fractions.target_mass_g[fractions.target(target)])
 
 
 def _masses_kg(fractions: AbsorbedFractions) -> dict[str, float]:

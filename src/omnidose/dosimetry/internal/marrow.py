@@ -1,4 +1,4 @@
-"""Electrons of red marrow: what stays in it of their energy, and what fat cells and bone take.
+"""Electrons and alpha particles of red marrow: what stays in it, and what fat cells and bone take.
 
 Active marrow is finely mixed with fat cells. An electron whose range is far above their size leaves its
 energy to both in the proportion of their masses: the cellularity. Faster ones cross trabeculae too.
@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 from omnidose.anatomy.skeleton import BONE_G_CM3, MARROW_G_CM3, MEDULLARY, target_mass_g
 from omnidose.anatomy.stylised import media
+from omnidose.errors import InputError
+from omnidose.physics.alpha_stopping import alpha_range_g_cm2
 from omnidose.physics.electron_stopping import csda_range_g_cm2
 
 ArrayF8 = npt.NDArray[np.float64]
@@ -44,8 +46,8 @@ FAT_CHORD_CM = 2 / 3 * 57e-4
 CAVITY_CM, BONE_SHARE = 0.12, 0.16
 
 
-def own_fraction(energy_kev: npt.ArrayLike, sex: str) -> ArrayF8:
-    """Return the share of an electron's energy that red marrow takes up of electrons that start in it.
+def own_fraction(energy_kev: npt.ArrayLike, sex: str, *, particle: str = "electron") -> ArrayF8:
+    """Return the share of a particle's energy that red marrow takes up of particles that start in it.
 
     Parameters
     ----------
@@ -53,31 +55,58 @@ def own_fraction(energy_kev: npt.ArrayLike, sex: str) -> ArrayF8:
         Kinetic energies, any shape, 0 or more.
     sex
         ``M`` or ``F``: mean over the sites with the marrow masses of ICRP 116.
+    particle
+        ``electron``, or ``alpha`` (to 10 MeV).
 
     Returns
     -------
     ndarray
-        1 for slow electrons, falling to the share of red marrow in the mass of trabecular bone.
+        1 for slow particles; of fast electrons the share of red marrow in the mass of trabecular bone; of
+        alpha particles of 5 to 9 MeV, whose ranges are those of fat cells, 0.8 to 0.7.
+
+    Raises
+    ------
+    InputError
+        For another particle.
+    RangeError
+        For alpha particles above 10 MeV.
 
     Notes
     -----
     In a random mixture of two phases with exponential chords (Debye) a point at the distance s from one in
     the first lies in it with the probability c + (1 - c) exp(-s / L), where 1/L is the sum of both inverse
-    chords and c the first phase's share; its mean over the electron's range is taken. Twice: red marrow and
-    fat cells, then cavities and trabeculae, all lengths times density. That electrons turn is left out.
+    chords and c the first phase's share. Twice: red marrow and fat cells, then cavities and trabeculae, all
+    lengths times density. Of electrons the mean of each over the range is taken, that they turn is left out;
+    alpha particles lose energy along a straight track as ASTAR has it.
     """
     energy = np.asarray(energy_kev, dtype=np.float64)
+    if particle == "alpha":
+        return np.array([_alpha_retained(float(e), sex) for e in energy.ravel()]).reshape(energy.shape)
+    if particle != "electron":
+        raise InputError(f"no share of marrow for '{particle}'", allowed="electron, alpha")
     tissue = media()["soft-tissue"]
     range_g_cm2 = csda_range_g_cm2(tissue, np.maximum(energy, 1.0).ravel()).reshape(energy.shape)
-    trabecula_cm = CAVITY_CM * BONE_SHARE / (1 - BONE_SHARE)
-    in_cavities = _retained(range_g_cm2, CAVITY_CM * MARROW_G_CM3, trabecula_cm * BONE_G_CM3)
+    in_cavities = _retained(range_g_cm2, *_CAVITY_G_CM2)
     in_marrow = np.zeros_like(energy)
-    for cellularity, share in _sites(sex):
-        marrow_chord_cm = cellularity / (1 - cellularity) * FAT_CHORD_CM
-        in_marrow += share * _retained(
-            range_g_cm2, marrow_chord_cm * MARROW_G_CM3, FAT_CHORD_CM * MARROW_G_CM3
-        )
+    for marrow_g_cm2, fat_g_cm2, share in _mixtures(sex):
+        in_marrow += share * _retained(range_g_cm2, marrow_g_cm2, fat_g_cm2)
     return np.where(energy < 1.0, 1.0, in_marrow * in_cavities)
+
+
+#: Mean paths through cavities and trabeculae.
+_CAVITY_G_CM2 = (CAVITY_CM * MARROW_G_CM3, CAVITY_CM * BONE_SHARE / (1 - BONE_SHARE) * BONE_G_CM3)
+
+
+def _mixtures(sex: str) -> list[tuple[float, float, float]]:
+    """Return mean paths through red marrow and fat, and the share of the red marrow, of every site."""
+    return [
+        (
+            cellularity / (1 - cellularity) * FAT_CHORD_CM * MARROW_G_CM3,
+            FAT_CHORD_CM * MARROW_G_CM3,
+            share,
+        )
+        for cellularity, share in _sites(sex)
+    ]
 
 
 def _retained(range_g_cm2: ArrayF8, own_g_cm2: float, other_g_cm2: float) -> ArrayF8:
@@ -85,6 +114,27 @@ def _retained(range_g_cm2: ArrayF8, own_g_cm2: float, other_g_cm2: float) -> Arr
     share = own_g_cm2 / (own_g_cm2 + other_g_cm2)
     x = range_g_cm2 * (1 / own_g_cm2 + 1 / other_g_cm2)
     return np.asarray(share + (1 - share) * -np.expm1(-x) / x)
+
+
+def _alpha_retained(energy_kev: float, sex: str) -> float:
+    """Return the mean over the energy that an alpha particle loses of the chance to be in red marrow."""
+    if energy_kev <= _LEAST_ALPHA_KEV:
+        return 1.0
+    rest = np.linspace(_LEAST_ALPHA_KEV, energy_kev, 400)
+    path = alpha_range_g_cm2(energy_kev) - alpha_range_g_cm2(rest)
+    chance = sum(share * _chance(path, own, fat) for own, fat, share in _mixtures(sex))
+    lost = np.trapezoid(chance * _chance(path, *_CAVITY_G_CM2), rest)
+    return float((lost + _LEAST_ALPHA_KEV) / energy_kev)
+
+
+#: Alpha particles of this energy have a range of 1 micrometre.
+_LEAST_ALPHA_KEV = 100.0
+
+
+def _chance(path_g_cm2: ArrayF8, own_g_cm2: float, other_g_cm2: float) -> ArrayF8:
+    """Return the chance to be in the phase of the start after a path."""
+    share = own_g_cm2 / (own_g_cm2 + other_g_cm2)
+    return np.asarray(share + (1 - share) * np.exp(-path_g_cm2 * (1 / own_g_cm2 + 1 / other_g_cm2)))
 
 
 @cache

@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from omnidose.dosimetry.internal.charged import (
     ALPHA,
+    ANY_KEV,
+    BY_ENERGY,
     ELECTRON,
-    SURFACE_KEV,
     all_targets,
     charged_saf_per_kg,
     self_mass_kg,
@@ -30,8 +31,8 @@ MGY_PER_MBQ_H = 1.602176634e-16 * 1000 * 3.6e9
 #: Softer photons are absorbed within about 2 mm of where they start, as electrons are.
 LOCAL_KEV = 10.0
 MARROW = "red-marrow"
-#: Electrons of marrow are taken together between these energies.
-MARROW_EDGES_KEV = tuple(np.geomspace(2.0, 4000.0, 40).tolist())
+#: Electrons of bone and marrow are taken together between these energies.
+EDGES_KEV = tuple(np.geomspace(2.0, 10_000.0, 45).tolist())
 #: A daughter that lives longer than so many half-lives of its parent has not decayed when the parent is gone.
 LONG_LIVED = 10.0
 
@@ -187,7 +188,8 @@ def _photons(
     energy = np.concatenate([part.energy_kev for part in lines])
     number = np.concatenate([part.per_decay for part in lines])
     soft = energy < LOCAL_KEV
-    slow_kev = 0.0 if source == MARROW else SURFACE_KEV  # no thin layer at a bone's surface, for photons
+    # in marrow they stay; from bone they come 0.05 to 2 mm far, as electrons of this energy do
+    slow_kev = 0.0 if source == MARROW else ANY_KEV
     local = charged_saf_per_kg(fractions, source, energy_kev=slow_kev, named=named)
     value = float(energy[soft] @ number[soft]) * local
     if soft.all():
@@ -206,22 +208,36 @@ def _electrons(fractions: AbsorbedFractions, item: Nuclide, source: str, named: 
     number = np.concatenate(
         [item.electron_lines.per_decay, item.beta_spectrum.per_decay, item.positron_spectrum.per_decay]
     )
-    carried_kev = energy * number
-    edges = MARROW_EDGES_KEV if source == MARROW else (SURFACE_KEV,)
-    group = np.searchsorted(edges, energy, side="right")
+    return _by_energy(fractions, energy, energy * number, source, named, ELECTRON)
+
+
+def _alphas(fractions: AbsorbedFractions, item: Nuclide, source: str, named: Collection[str]) -> ArrayF8:
+    """Return keV/kg per decay of alpha particles, and of the recoil nuclei that go with them."""
+    energy = np.concatenate([item.alpha_lines.energy_kev, item.recoil_lines.energy_kev])
+    number = np.concatenate([item.alpha_lines.per_decay, item.recoil_lines.per_decay])
+    return _by_energy(fractions, energy, energy * number, source, named, ALPHA)
+
+
+def _by_energy(
+    fractions: AbsorbedFractions,
+    energy_kev: ArrayF8,
+    carried_kev: ArrayF8,
+    source: str,
+    named: Collection[str],
+    particle: str,
+) -> ArrayF8:
+    """Return keV/kg per decay of particles of many energies, taken together where shares change little."""
+    edges = EDGES_KEV if source in BY_ENERGY else (ANY_KEV,)
+    group = np.searchsorted(edges, energy_kev, side="right")
     out = np.zeros(len(all_targets(fractions)))
     for g in np.unique(group):
         total_kev = float(carried_kev[group == g].sum())
         if total_kev > 0:
-            mean_kev = float(energy[group == g] @ carried_kev[group == g]) / total_kev
-            out += total_kev * charged_saf_per_kg(fractions, source, energy_kev=mean_kev, named=named)
+            mean_kev = float(energy_kev[group == g] @ carried_kev[group == g]) / total_kev
+            out += total_kev * charged_saf_per_kg(
+                fractions, source, particle=particle, energy_kev=mean_kev, named=named
+            )
     return out
-
-
-def _alphas(fractions: AbsorbedFractions, item: Nuclide, source: str, named: Collection[str]) -> ArrayF8:
-    energy_kev = item.alpha_lines.energy_per_decay_kev + item.recoil_lines.energy_per_decay_kev
-    saf = charged_saf_per_kg(fractions, source, particle=ALPHA, named=named)
-    return energy_kev * saf
 
 
 def _scaled(

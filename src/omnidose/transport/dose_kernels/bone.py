@@ -173,7 +173,7 @@ def absorbed_fractions(
     Parameters
     ----------
     particle
-        ``alpha`` (1 keV to 12 MeV) or ``electron`` (to 4 MeV; below 10 keV it stays where it starts).
+        ``alpha`` (1 keV to 10 MeV) or ``electron`` (to 4 MeV; below 10 keV it stays where it starts).
     source
         ``surface`` (a film on the bone), ``endosteum``, ``marrow`` (all of the cavities) or ``bone`` (its
         volume), uniform.
