@@ -7,6 +7,7 @@ together for the whole skeleton of a reference adult, whose sites differ in what
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 
 import numpy as np
@@ -88,6 +89,31 @@ def bone_fractions(source: str, particle: str, energy_kev: float, sex: str) -> t
         near = _share("medullary-bone", particle, energy_kev)[1]
         return 0.0, near * _MEDULLARY_BONE_MM / thickness_mm
     raise InputError(f"'{source}' is no source in bone", allowed=", ".join((*BONE_SOURCES, "red-marrow")))
+
+
+def assumptions(sources: Iterable[str]) -> tuple[str, ...]:
+    """Return what a result must say about activity in bone and marrow."""
+    named, found = set(sources), []
+    if named & {*BONE_SOURCES, "red-marrow"}:
+        found.append(
+            "endosteum: the outermost 50 micrometres of marrow, mean over the skeleton (ICRP 116); with the "
+            "10 micrometres and 120 g of ICRP 30 its dose from bone surfaces is 2 to 5 times as high"
+        )
+    if any(key.startswith("trabecular") for key in named):
+        found.append(
+            "bone: even over the whole skeleton's volume or surface; two fifths of it hold no red marrow, "
+            "and what red marrow of a site gets goes with its cellularity"
+        )
+    if any(key.startswith("cortical") for key in named):
+        found.append(
+            "compact bone: reaches no red marrow, and endosteum beside medullary cavities of long bones alone"
+        )
+    if "skeleton" in named:
+        found.append(
+            "skeleton: activity even in homogenised bone; for bone seekers give the surface or volume of "
+            "trabecular and cortical bone"
+        )
+    return tuple(found)
 
 
 def _share(source: str, particle: str, energy_kev: float) -> tuple[float, float]:
