@@ -26,6 +26,8 @@ ADULTS = ("adult-male", "adult-female")
 IMPORTED = {"icrp110-male": "AM", "icrp110-female": "AF"}
 #: Hours between voids of the models of the ICRP.
 VOID_H = 3.5
+#: Decays of progeny per decay below which they are not spoken of.
+_FEW_DECAYS = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +59,11 @@ def organ(
     nuclide: Annotated[str, typer.Argument(help="Lu-177, F-18 …; not needed with --agent.")] = "",
     source: Annotated[
         list[str] | None,
-        typer.Option(metavar="REGION=HOURS", help="Decays per activity in a region (MBq h/MBq); repeat."),
+        typer.Option(
+            metavar="REGION=HOURS",
+            help="Decays per activity in a region (MBq h/MBq); repeat. kidneys, bladder-contents, "
+            "red-marrow, trabecular-bone-surface, cortical-bone …",
+        ),
     ] = None,
     agent: Annotated[str, typer.Option(help="A radiopharmaceutical with a packaged model: FDG …")] = "",
     phantom: Annotated[
@@ -222,6 +228,7 @@ def _doses(name: str, asked: Asked, activity_mbq: float | None, masses_g: Mappin
 
 def content_of(asked: Asked, doses: Mapping[str, OrganDoses], activity_mbq: float | None) -> dict[str, Any]:
     """Return what is printed, as plain JSON types."""
+    from omnidose.dosimetry.internal.bone import assumptions
     from omnidose.dosimetry.internal.s_values import decays_in_place
 
     progeny = {
@@ -230,6 +237,12 @@ def content_of(asked: Asked, doses: Mapping[str, OrganDoses], activity_mbq: floa
     notes = list(asked.notes)
     if progeny:
         notes.append(f"progeny decay where they are made: {', '.join(progeny)}")
+    notes += assumptions(key for hours in asked.hours_by_sex.values() for key in hours)
+    notes += _left_out(asked.nuclide, {asked.nuclide, *progeny})
+    if any(_alpha_mgy(result) > 0 for result in doses.values()):
+        notes.append(
+            "doses of alpha particles are in the totals as they are, without a factor for their effect"
+        )
     return {
         "nuclide": asked.nuclide,
         "progeny_per_decay": progeny,
@@ -239,6 +252,25 @@ def content_of(asked: Asked, doses: Mapping[str, OrganDoses], activity_mbq: floa
         "doses": {name: _rows(result) for name, result in doses.items()},
         "notes": notes,
     }
+
+
+def _alpha_mgy(doses: OrganDoses) -> float:
+    """Return the largest dose of alpha particles that an organ gets."""
+    if "alpha" not in doses.qualities:
+        return 0.0
+    return float(doses.dose_mgy[:, doses.qualities.index("alpha")].max())
+
+
+def _left_out(parent: str, counted: set[str]) -> list[str]:
+    """Say which progeny is not counted because it lives long, if it decays within a year in numbers."""
+    from omnidose.physics.progeny import late_progeny
+
+    missing = [
+        f"{name} ({number:.2g} decays per decay of {parent})"
+        for name, number in late_progeny(parent).decays
+        if name not in counted and number > _FEW_DECAYS
+    ]
+    return [f"not counted, because it lives long: {', '.join(missing)}"] if missing else []
 
 
 def _rows(doses: OrganDoses) -> list[dict[str, Any]]:
@@ -286,9 +318,13 @@ def _print(console: Console, content: dict[str, Any]) -> None:
         title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False,
     )  # fmt: skip
     table.add_column("organ")
+    shown = ["photon"]
+    if any(row.get("alpha", 0.0) > 0 for name in names for row in content["doses"][name]):
+        shown.append("alpha")
     for name in names:
         table.add_column(name, justify="right")
-        table.add_column("photons", justify="right")
+        for quality in shown:
+            table.add_column(f"{quality}s", justify="right")
     by_phantom = {name: {row["organ"]: row for row in content["doses"][name]} for name in names}
     organs = dict.fromkeys(row["organ"] for name in names for row in content["doses"][name])
     for key in sorted(organs, key=lambda k: -max(by_phantom[n].get(k, {"dose": 0.0})["dose"] for n in names)):
@@ -296,7 +332,9 @@ def _print(console: Console, content: dict[str, Any]) -> None:
         for name in names:
             row = by_phantom[name].get(key)
             cells.append(f"{row['dose']:.3g}" if row else "–")
-            cells.append(f"{100 * row['photon'] / row['dose']:.0f} %" if row and row["dose"] > 0 else "–")
+            for quality in shown:
+                known = row is not None and row["dose"] > 0
+                cells.append(f"{100 * row[quality] / row['dose']:.0f} %" if row and known else "–")
         table.add_row(key, *cells)
     console.print(table)
     if "effective_dose" in content:
