@@ -173,3 +173,22 @@ def test_sides() -> None:
     assert sides_mm("1x2×3") == (1.0, 2.0, 3.0)
     with pytest.raises(InputError):
         sides_mm("")
+
+
+def test_a_kernel_holds_progeny_that_decays_at_once(cli: Callable[..., Any]) -> None:
+    options = ("--voxel", "4", "--reach", "20", "--json")
+    chain = json.loads(cli("nuclear", "kernel", "Ra-223", *options).out)
+    alone = json.loads(cli("nuclear", "kernel", "Ra-223", *options, "--alone").out)
+    assert chain["nuclide"].startswith("Ra-223 + ")
+    alphas = [found["energy_per_decay_kev"]["alphas"]["sent_out"] for found in (chain, alone)]
+    assert alphas[0] == pytest.approx(26_900, rel=0.01)  # ICRP 107: 26.38 MeV and 0.50 MeV of recoils
+    assert alphas[1] < 5_900
+    assert chain["notes"] == []
+    assert "as you asked" in alone["notes"][0]
+
+
+def test_a_kernel_says_what_comes_later(cli: Callable[..., Any]) -> None:
+    said = cli("nuclear", "kernel", "Pb-212", "--voxel", "4", "--reach", "20")
+    assert said.code == 0
+    assert "not in these values: the progeny of Pb-212 decays later" in said.out
+    assert "Bi-212" in said.out

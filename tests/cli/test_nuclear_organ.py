@@ -105,3 +105,20 @@ def test_pairs() -> None:
 
 def test_nuclide_is_written_as_the_library_does() -> None:
     assert asked_for("177Lu", ["liver=1"], "", 3.5).nuclide == "Lu-177"
+
+
+def test_alpha_particles_have_their_own_column_and_a_word(cli: Callable[..., Any]) -> None:
+    said = cli("nuclear", "organ", "Ra-223", "--source", "liver=1", "--phantom", "adult-male")
+    assert said.code == 0
+    assert "alphas" in said.out
+    assert "without a factor for their effect" in " ".join(said.out.split())
+    beta = cli("nuclear", "organ", "Lu-177", "--source", "liver=1", "--phantom", "adult-male")
+    assert "alphas" not in beta.out
+
+
+def test_progeny_that_is_left_out_is_named(cli: Callable[..., Any]) -> None:
+    options = ("--source", "liver=1", "--phantom", "adult-male", "--json")
+    notes = json.loads(cli("nuclear", "organ", "Tb-149", *options).out)["notes"]
+    assert any("not counted" in note and "Gd-149" in note for note in notes)
+    notes = json.loads(cli("nuclear", "organ", "Lu-177", *options).out)["notes"]
+    assert not any("not counted" in note for note in notes)

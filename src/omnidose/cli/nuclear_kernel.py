@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from omnidose.errors import InputError, OutputError
@@ -22,25 +23,38 @@ SHOWN = ((0, 0, 0), (1, 0, 0), (0, 0, 1), (1, 1, 0), (1, 1, 1), (2, 0, 0), (3, 0
 
 
 def kernel(
-    nuclide: Annotated[str, typer.Argument(help="Lu-177, Y-90, I-131 … (without progeny).")],
+    nuclide: Annotated[str, typer.Argument(help="Lu-177, Y-90, I-131 …")],
     voxel: Annotated[str, typer.Option(metavar="MM", help="Sides x, y, z in mm: 4.8x4.8x4.8, or 4.8.")],
     medium: Annotated[str, typer.Option(help="water, soft tissue, bone or lung.")] = "soft tissue",
     reach_mm: Annotated[
         float | None, typer.Option("--reach", metavar="MM", help="Half width of the photon kernel.")
     ] = None,
+    alone: Annotated[
+        bool, typer.Option("--alone", help="Without the progeny that decays with the nuclide.")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option(help="Write all values: .npz (both kernels) or .csv (one octant).")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
-    """Make the voxel S values of a nuclide, and show whether they hold the energy that a decay sends out."""
+    """Make the voxel S values of a nuclide, and show whether they hold the energy that a decay sends out.
+
+    Progeny that decays where and when the nuclide does is in them (Y-89m of Zr-89, the chain of Ra-223).
+    """
+    from omnidose.physics.progeny import late_progeny, prompt_progeny
+    from omnidose.transport.dose_kernels.nuclide_yields import yield_of
     from omnidose.transport.dose_kernels.voxels import voxel_s
 
     spacing = sides_mm(voxel)
-    made = voxel_s(nuclide, spacing, medium=medium, reach_mm=reach_mm)
+    emitted = yield_of(nuclide, progeny={} if alone else prompt_progeny(nuclide))
+    made = voxel_s(emitted, spacing, medium=medium, reach_mm=reach_mm)
+    late = late_progeny(nuclide)
+    notes = [f"not in these values: {late.sentence}"] if late.notable else []
+    if alone and prompt_progeny(nuclide):
+        notes.append(f"not in these values either, as you asked: {', '.join(prompt_progeny(nuclide))}")
     if out is not None:
         _write(made, out)
-    content = _content(made)
+    content = {**_content(made), "notes": notes}
     if as_json:
         print(json.dumps(content, indent=1, allow_nan=False))
         return
@@ -133,6 +147,8 @@ def _print(console: Console, content: dict[str, Any], out: Path | None) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    for note in content["notes"]:
+        console.print(f"[yellow]Note.[/yellow] {escape(note)}.", highlight=False, soft_wrap=True)
     if content["electron_balance"] is not None:
         console.print(f"Electrons kept: {100 * content['electron_balance']:.2f} %", highlight=False)
     if out is not None:

@@ -52,7 +52,8 @@ class LateProgeny:
         names = ", ".join(name for name, _number in self.decays)
         return (
             f"the progeny of {self.parent} decays later and maybe elsewhere ({names}): if it stays, it adds "
-            f"{100 * self.local_fraction:.2g} % to the energy of electrons and alpha particles"
+            f"{self.local_fraction:.2g} times the energy of electrons and alpha particles, and as photons "
+            f"{self.photon_fraction:.2g} times all energy"
         )
 
 

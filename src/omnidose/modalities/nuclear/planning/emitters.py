@@ -37,7 +37,7 @@ def low_let_decays(name: str) -> tuple[tuple[Nuclide, float], ...]:
     late = late_progeny(emitter)
     if late.notable:
         raise InputError(
-            f"{late.sentence} and {100 * late.photon_fraction:.2g} % to that of photons",
+            late.sentence,
             where="nuclide",
             allowed="nuclides whose progeny decays with them or carries less than 1 % of the energy",
             todo=_TODO,
