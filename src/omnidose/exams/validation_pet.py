@@ -54,8 +54,10 @@ def check_pet(context: Context) -> Iterator[Row]:
         with read_inventory(folder) as inventory:
             claim = MODALITY.claims(inventory)[0]
             exam = MODALITY.ingest(claim)
+            assert isinstance(exam, NuclearExam)
             yield from _reading(exam, Path(folder))
             again = MODALITY.ingest(claim)
+            assert isinstance(again, NuclearExam)
             assert exam.activity is not None
             assert again.activity is not None
             same = again == exam and np.array_equal(again.activity.array, exam.activity.array)

@@ -199,17 +199,17 @@ def test_shares_that_are_unusual_get_a_word(seen: float) -> None:
 def test_the_dose_report_fills_what_images_do_not_say() -> None:
     from omnidose.dicom.radiopharmaceutical import Radiopharmaceutical
     from omnidose.modalities.nuclear.claims import Reported
-    from omnidose.modalities.nuclear.ingest import _Notes, _with_report
+    from omnidose.modalities.nuclear.ingest_values import Notes, with_report
 
     report = Reported(agent="FDG", total_mbq=210.0, start="20260304094000")
-    notes = _Notes({})
-    filled = _with_report(Radiopharmaceutical(nuclide="F-18"), report, notes)
+    notes = Notes({})
+    filled = with_report(Radiopharmaceutical(nuclide="F-18"), report, notes)
     assert (filled.total_mbq, filled.start, filled.agent) == (210.0, "20260304094000", "FDG")
     assert filled.has_date
     assert len(notes.assumptions) == 2
-    notes = _Notes({})
+    notes = Notes({})
     own = Radiopharmaceutical(total_mbq=200.0, start="20260304093000", has_date=True, agent="own")
-    assert _with_report(own, report, notes) == own
+    assert with_report(own, report, notes) == own
     assert len(notes.warnings) == 2
 
 

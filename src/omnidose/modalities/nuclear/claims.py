@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
+from omnidose.dicom import nm_series, pet_series
 from omnidose.dicom.ct_frames import is_ct_image
 from omnidose.dicom.ct_reconstructions import choose_reconstructions, split_series
 from omnidose.dicom.dose_report import ReportKind, read_dose_report
 from omnidose.dicom.inventory import Inventory, Series
-from omnidose.dicom.pet_series import PetFacts, read_pet_facts, why_not
-from omnidose.dicom.radiopharmaceutical import Radiopharmaceutical, read_radiopharmaceutical
+from omnidose.dicom.radiopharmaceutical import Radiopharmaceutical
 from omnidose.errors import OmnidoseError
 from omnidose.modalities import Claim, ClaimKind
+from omnidose.modalities.nuclear.scans import (
+    EmissionScan,
+    ScanPoint,
+    administrations,
+    emission_scan,
+    read_without_bad_activity,
+    time_points,
+)
 
 NAME = "nuclear"
-#: A CT shows the anatomy of a PET if it holds at least this share of its length.
-COVERED_SHARE = 0.8
-#: Series whose beds begin within this time show one scan (several reconstructions), s.
-SAME_SCAN_S = 60.0
+#: A CT shows the anatomy of a scan if it holds at least this share of its length. A SPECT is reconstructed in
+#: a cube of which the camera sees the middle.
+COVERED_SHARE = {"PT": 0.8, "NM": 0.5}
+#: The anatomy of a time series is the CT nearest this time after the injection.
+REFERENCE_H = 24.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,25 +69,57 @@ class Payload:
     reported: Reported | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointPayload:
+    """One time point of a series: its images and the CT taken with them, if there is one."""
+
+    scan: ScanPoint
+    ct: Series | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesPayload:
+    """What the claim of a time series (or of one SPECT) carries to ``ingest``.
+
+    Attributes
+    ----------
+    points
+        In order of time.
+    reference
+        Number of the point (from 0) whose CT is the anatomy; None: no point has a CT.
+    series
+        The images that the body is made from: the CT of the reference; without one the first scan, which
+        ``ingest`` refuses.
+    reported
+        The dose report of one of the studies, if it tells of one administration.
+    """
+
+    points: tuple[PointPayload, ...]
+    reference: int | None
+    series: Series
+    reported: Reported | None = None
+
+
 def claims(inventory: Inventory) -> list[Claim]:
     """Return the administrations of an inventory; what cannot be estimated is listed with the reason.
 
-    PET series with one administration are one exposure. NM images (planar, projections, counts) and dose
-    reports of radiopharmaceuticals without images are listed.
+    Reconstructed SPECT and PET of one administration are one exposure, over all studies. Planar images,
+    projections and dose reports of radiopharmaceuticals without images are listed.
     """
     out: list[Claim] = []
     usable: list[Series] = []
     for series in inventory.series:
-        if series.modality == "PT":
-            reason = why_not(series)
-            if reason:
-                out.append(_listed(series, f"PET series, {series.description or 'unnamed'}", reason))
-            else:
-                usable.append(series)
-        elif series.modality == "NM":
-            out.append(_listed(series, _nm_title(series), _nm_reason(series)))
-    for group in _groups(usable):
-        out += _exposure(group, inventory)
+        if series.modality not in ("PT", "NM"):
+            continue
+        nm = series.modality == "NM"
+        reason = nm_series.why_not(series) if nm else pet_series.why_not(series)
+        if reason:
+            words = _nm_title(series) if nm else f"PET series, {series.description or 'unnamed'}"
+            out.append(_listed(series, words, reason))
+        else:
+            usable.append(series)
+    for group in administrations(emission_scan(s) for s in usable):
+        out += _administration(group, inventory)
     out += _reports(inventory, usable)
     return out
 
@@ -94,54 +136,110 @@ def _listed(series: Series, title: str, reason: str) -> Claim:
     )
 
 
-def _nm_title(series: Series) -> str:
+def _given_of(series: Series) -> Radiopharmaceutical:
     try:
-        given = read_radiopharmaceutical(series.header, sop_class=series.sop_class)
+        return read_without_bad_activity(series)[0]
     except OmnidoseError:
-        given = Radiopharmaceutical()
+        return Radiopharmaceutical()
+
+
+def _nm_title(series: Series) -> str:
+    given = _given_of(series)
     words = " ".join(w for w in (given.nuclide, given.agent) if w)
     amount = f", {given.total_mbq:g} MBq" if given.total_mbq else ""
     return f"NM series, {words or series.description or 'unnamed'}{amount}"
 
 
-def _nm_reason(series: Series) -> str:
-    kinds = {word.upper() for word in series.image_type}
-    if "RECON TOMO" in kinds:
-        return "a SPECT in counts: no calibration of the camera is known to this version"
-    if kinds & {"TOMO", "GATED TOMO"}:
-        return "projections of a SPECT: the reconstructed and calibrated images are needed"
-    return "a planar image has no third dimension: no dose is computed from it"
+def _administration(group: list[EmissionScan], inventory: Inventory) -> list[Claim]:
+    """Return the claims of one administration: a time series, or one PET as it is."""
+    if group[0].fault is not None:  # ingest tells the reason
+        only = group[0].series
+        return _exposure([only], inventory) if only.modality == "PT" else [_faulty(only)]
+    points = time_points(group)
+    has_spect = any(p.used.modality == "NM" for p in points)
+    if len(points) > 1 or has_spect:
+        found = tuple(PointPayload(scan=p, ct=_ct_of(p.used, inventory)) for p in points)
+        if has_spect or any(p.ct is not None for p in found):
+            return _series(found, inventory)
+    return _exposure([scan.series for scan in group], inventory)
 
 
-def _groups(series: list[Series]) -> list[list[Series]]:
-    """Return the series of each administration (study, activity, start)."""
-    groups: dict[tuple[str, ...], list[Series]] = {}
-    for item in series:
-        try:
-            given = read_radiopharmaceutical(item.header, sop_class=item.sop_class)
-            key: tuple[str, ...] = (item.study_uid, given.event_uid or f"{given.total_mbq} {given.start}")
-        except OmnidoseError:
-            key = (item.series_uid,)
-        groups.setdefault(key, []).append(item)
-    return list(groups.values())
+def _faulty(series: Series) -> Claim:
+    """Return the claim of a SPECT whose headers cannot be read, for ``ingest`` to refuse."""
+    scan = ScanPoint(used=emission_scan(series))
+    return Claim(
+        modality=NAME,
+        kind=ClaimKind.EXPOSURE,
+        key=series.series_uid,
+        title=_nm_title(series),
+        series_uids=(series.series_uid,),
+        payload=SeriesPayload(points=(PointPayload(scan=scan),), reference=None, series=series),
+    )
+
+
+def _series(points: tuple[PointPayload, ...], inventory: Inventory) -> list[Claim]:
+    """Return the exposure claim of a time series, and the CT of its reference as anatomy."""
+    reference = _reference(points)
+    ct = None if reference is None else points[reference].ct
+    first = points[0].scan.used
+    given = next((p.scan.used.given for p in points if p.scan.used.given.agent), first.given)
+    words = given.agent or given.nuclide or "unknown radiopharmaceutical"
+    amount = f", {given.total_mbq:.0f} MBq" if given.total_mbq else ""
+    kinds = " and ".join(dict.fromkeys("SPECT" if p.scan.used.modality == "NM" else "PET" for p in points))
+    count = f"{len(points)} time point{'s' if len(points) > 1 else ''}"
+    series = [s.series for p in points for s in (p.scan.used, *p.scan.others, *p.scan.apart)]
+    uids = (*((ct.series_uid,) if ct else ()), *(s.series_uid for s in series))
+    studies = dict.fromkeys(s.study_uid for s in series)
+    payload = SeriesPayload(
+        points=points,
+        reference=reference,
+        series=ct or first.series,
+        reported=next((r for s in studies if (r := _reported(inventory, s)) is not None), None),
+    )
+    exposure = Claim(
+        modality=NAME,
+        kind=ClaimKind.EXPOSURE,
+        key=given.event_uid or first.series.series_uid,
+        title=f"{kinds}, {words}{amount}, {count}",
+        series_uids=uids,
+        payload=payload,
+    )
+    if ct is None:
+        return [exposure]
+    anatomy = Claim(
+        modality=NAME,
+        kind=ClaimKind.ANATOMY,
+        key=f"{ct.series_uid}/anatomy",
+        title="CT of the reference time point",
+        series_uids=uids[:1],
+        payload=payload,
+    )
+    return [exposure, anatomy]
+
+
+def _reference(points: tuple[PointPayload, ...]) -> int | None:
+    """Return the point with a CT that is nearest 24 h after the injection (unknown: after the first scan)."""
+    with_ct = [n for n, p in enumerate(points) if p.ct is not None]
+    if not with_ct:
+        return None
+    known = [i for p in points if (i := p.scan.used.injected) is not None]
+    wanted = (known[0] if known else points[0].scan.used.start) + timedelta(hours=REFERENCE_H)
+    return min(with_ct, key=lambda n: abs(points[n].scan.used.start - wanted))
 
 
 def _exposure(group: list[Series], inventory: Inventory) -> list[Claim]:
-    """Return the exposure claim of one administration, and its images as anatomy."""
+    """Return the exposure claim of one PET, and its images as anatomy."""
     group = sorted(group, key=lambda s: (-len(s.instances), s.series_uid))
     pet = group[0]
-    try:
-        facts: PetFacts | None = read_pet_facts(pet)
-    except OmnidoseError:
-        facts = None  # ingest tells the reason
-    ct = None if facts is None else _ct_of(pet, facts, inventory)
+    scan = emission_scan(pet)
+    ct = None if scan.fault is not None else _ct_of(scan, inventory)
     title, key = _title(pet)
     uids = (*((ct.series_uid,) if ct else ()), *(s.series_uid for s in group))
     assumed = []
     if len(group) > 1:
         assumed.append(
             f"{len(group)} PET series show this administration: the one with the most slices is used "
-            f"({len(pet.instances)} slices); further time points are not yet used"
+            f"({len(pet.instances)} slices); a series of time points needs scans at different times and a CT"
         )
     payload = Payload(
         pet=pet,
@@ -167,39 +265,39 @@ def _exposure(group: list[Series], inventory: Inventory) -> list[Claim]:
 
 
 def _title(pet: Series) -> tuple[str, str]:
-    try:
-        given = read_radiopharmaceutical(pet.header, sop_class=pet.sop_class)
-    except OmnidoseError:
+    given = _given_of(pet)
+    if given == Radiopharmaceutical():
         return f"PET of {len(pet.instances)} slices", pet.series_uid
     words = given.agent or given.nuclide or "unknown radiopharmaceutical"
     amount = f", {given.total_mbq:.0f} MBq" if given.total_mbq else ""
     return f"PET of {len(pet.instances)} slices, {words}{amount}", given.event_uid or pet.series_uid
 
 
-def _ct_of(pet: Series, facts: PetFacts, inventory: Inventory) -> Series | None:
-    """Return the CT of the same frame of reference that covers most of the PET."""
+def _ct_of(scan: EmissionScan, inventory: Inventory) -> Series | None:
+    """Return the CT of the same frame of reference that covers most of a scan."""
+    uid = scan.series.frame_of_reference_uid
     parts = [
         part
         for series in inventory.series
         if series.modality == "CT"
         and series.frame_of_reference_uid
-        and series.frame_of_reference_uid == pet.frame_of_reference_uid
+        and series.frame_of_reference_uid == uid
         and any(is_ct_image(i) for i in series.instances)
         for part in split_series(series)
     ]
     best: tuple[float, Series] | None = None
-    low, high = facts.z_mm
+    low, high = scan.facts.z_mm if scan.facts is not None else (0.0, 0.0)
     for group in choose_reconstructions(parts):
-        z = _z_range(group.chosen)
+        z = z_range(group.chosen)
         if z is None or high <= low:
             continue
         share = max(0.0, min(high, z[1]) - max(low, z[0])) / (high - low)
-        if share >= COVERED_SHARE and (best is None or share > best[0] + 0.01):
+        if share >= COVERED_SHARE[scan.modality] and (best is None or share > best[0] + 0.01):
             best = (share, group.chosen)
     return None if best is None else best[1]
 
 
-def _z_range(series: Series) -> tuple[float, float] | None:
+def z_range(series: Series) -> tuple[float, float] | None:
     from omnidose.dicom.ct_frames import frames_of
 
     try:

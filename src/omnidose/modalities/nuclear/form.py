@@ -5,10 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from enum import StrEnum
 from typing import Any
 
 from omnidose.errors import InputError, RangeError
 from omnidose.modalities.nuclear.exposure import DoseMethod, Unseen
+from omnidose.modalities.nuclear.series.exam import OnePoint
+
+
+class DecayMoment(StrEnum):
+    """Moment to which the values of a SPECT were corrected for decay."""
+
+    NONE = "none"
+    START = "scan start"
+    INJECTION = "injection"
+
+
+class Purpose(StrEnum):
+    """What a radiopharmaceutical was given for."""
+
+    THERAPY = "therapy"
+    DIAGNOSIS = "diagnosis"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +84,90 @@ FIELDS = (
         choices=tuple(u.value for u in Unseen),
     ),
     FormField(key="method", label="Dose by", choices=tuple(m.value for m in DoseMethod)),
+    FormField(
+        key="calibration_cps_per_mbq",
+        label="Calibration of the camera for this nuclide and reconstruction",
+        unit="counts per s and MBq",
+        limits=(0.01, 10_000),
+        help="SPECT in counts: all counts of the reconstructed image of a known source, over the duration of "
+        "that scan and over its activity.",
+    ),
+    FormField(
+        key="calibration_std_rel",
+        label="Relative standard uncertainty of the calibration",
+        limits=(0.001, 0.5),
+        help="0.05 is 5 %, which is taken if nothing is said.",
+    ),
+    FormField(
+        key="dead_time_s",
+        label="Dead time of the camera (paralysable)",
+        unit="s",
+        limits=(0, 1e-4),
+        help="SPECT in counts; needs detector_heads.",
+    ),
+    FormField(
+        key="detector_heads",
+        label="Heads of the camera that turned around the patient",
+        limits=(1, 4),
+        help="Where views of all heads are counted together, the scan took the fewer seconds.",
+    ),
+    FormField(
+        key="scan_duration_s",
+        label="Duration of each SPECT, from the first view to the end of the last",
+        unit="s",
+        limits=(30, 14_400),
+        help="Where the images do not say it; of one bed, if there are several.",
+    ),
+    FormField(
+        key="image_fwhm_mm",
+        label="Blur of the reconstructed images (full width at half maximum)",
+        unit="mm",
+        limits=(1, 40),
+    ),
+    FormField(
+        key="decay_corrected_to",
+        label="Moment to which the SPECT was corrected for decay",
+        choices=tuple(m.value for m in DecayMoment),
+    ),
+    FormField(
+        key="attenuation_corrected",
+        label="The reconstruction corrected for attenuation, though the images do not list it",
+        choices=("yes",),
+    ),
+    FormField(key="purpose", label="Given for", choices=tuple(p.value for p in Purpose)),
+    FormField(
+        key="one_point",
+        label="One time point without an effective half-life: integrated by",
+        choices=tuple(o.value for o in OnePoint),
+    ),
 )
+#: What is said of a SPECT or a time series, not of one PET.
+SERIES_KEYS = (
+    "calibration_cps_per_mbq",
+    "calibration_std_rel",
+    "dead_time_s",
+    "detector_heads",
+    "scan_duration_s",
+    "decay_corrected_to",
+    "attenuation_corrected",
+    "purpose",
+    "one_point",
+)
+
+
+def refuse_foreign(values: Mapping[str, Any], keys: tuple[str, ...], kind: str) -> None:
+    """Refuse what was said and has no meaning for a kind of exam, so that nobody believes it was used.
+
+    Raises
+    ------
+    InputError
+        Naming the first such key.
+    """
+    for key in keys:
+        if key in values:
+            raise InputError(
+                f"'{key}' was said, which has no meaning for {kind}", where=key, todo="leave it out"
+            )
 
 
 def checked_values(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,40 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 
 from omnidose.dicom.emission_slices import check_same_patient
-from omnidose.dicom.headers import number, parse_datetime
+from omnidose.dicom.headers import number
 from omnidose.dicom.pet_series import PetFacts, PetVolume, read_pet_facts, read_pet_series
 from omnidose.dicom.pet_times import injection_moment
-from omnidose.dicom.radiopharmaceutical import (
-    Radiopharmaceutical,
-    check_half_life,
-    nuclides_near,
-    read_radiopharmaceutical,
-)
-from omnidose.errors import ContradictionError, DicomError, InputError
+from omnidose.dicom.radiopharmaceutical import Radiopharmaceutical
+from omnidose.errors import InputError
 from omnidose.kinetics.administration import Administration
 from omnidose.modalities import Claim, ClaimKind
-from omnidose.modalities.nuclear.claims import NAME, Payload, Reported
+from omnidose.modalities.nuclear.claims import NAME, Payload, SeriesPayload
 from omnidose.modalities.nuclear.exposure import DoseMethod, NuclearExam, PetScan, Unseen
-from omnidose.modalities.nuclear.form import checked_values, given_moment, zone_of
-from omnidose.provenance import Assumption
+from omnidose.modalities.nuclear.form import (
+    SERIES_KEYS,
+    checked_values,
+    given_moment,
+    refuse_foreign,
+    zone_of,
+)
+from omnidose.modalities.nuclear.ingest_series import ingest_series
+from omnidose.modalities.nuclear.ingest_values import (
+    ASSAY_STD_REL,
+    Notes,
+    activity_of,
+    nuclide_of,
+    radiopharmaceutical_of,
+    with_report,
+)
+from omnidose.modalities.nuclear.series.exam import SeriesExam
 
-#: What a person says and what the data say may differ this much (relative).
-AGREE_REL = 0.02
-#: Times of injection that differ by more are worth a word, s.
-DIFFERENT_CLOCKS_S = 120.0
-#: Standard uncertainty of the activity in the syringe (dose calibrators: 5 % by most regulations; ours).
-ASSAY_STD_REL = 0.05
 
-
-def ingest(claim: Claim, given: Mapping[str, Any] | None = None) -> NuclearExam:
+def ingest(claim: Claim, given: Mapping[str, Any] | None = None) -> NuclearExam | SeriesExam:
     """Return the record of an exposure claim; the images are read.
+
+    One PET gives a :class:`.NuclearExam`; a SPECT, or scans at several times, a :class:`.SeriesExam`.
 
     Parameters
     ----------
@@ -56,20 +61,27 @@ def ingest(claim: Claim, given: Mapping[str, Any] | None = None) -> NuclearExam:
         raise InputError(
             "this is no administration of a radiopharmaceutical", allowed=f"an exposure claim of '{NAME}'"
         )
-    if not claim.estimable or not isinstance(payload, Payload):
+    if not claim.estimable or not isinstance(payload, Payload | SeriesPayload):
         raise InputError(f"this exposure cannot be estimated: {claim.reason or 'it has no images'}")
     values = checked_values(given or {})
-    notes = _Notes(values)
+    if isinstance(payload, SeriesPayload):
+        return ingest_series(claim.key, payload, values)
+    return _one_pet(claim, payload, values)
+
+
+def _one_pet(claim: Claim, payload: Payload, values: Mapping[str, Any]) -> NuclearExam:
+    refuse_foreign(values, SERIES_KEYS, "one PET scan in Bq/mL")
+    notes = Notes(values)
     check_same_patient((payload.pet, *payload.others))
     facts = read_pet_facts(payload.pet)
     if not facts.attenuation_corrected:
         notes.warnings.append("The images do not say that they are corrected for attenuation.")
     if "SCAT" not in facts.corrected_image:
         notes.warnings.append("The images do not say that they are corrected for scatter.")
-    rp = _with_report(_radiopharmaceutical(payload, values, notes), payload.reported, notes)
-    nuclide, half_life_h = _nuclide(rp, values, notes)
+    rp = with_report(radiopharmaceutical_of(payload.pet, values, notes), payload.reported, notes)
+    nuclide, half_life_h = nuclide_of(rp, values, notes)
     injection = _injection(rp, facts, half_life_h, values, notes)
-    activity_mbq = _activity(rp, values, notes)
+    activity_mbq = activity_of(rp, values, notes)
     residual = float(values.get("residual_mbq", 0.0))
     image = read_pet_series(
         payload.pet,
@@ -122,93 +134,8 @@ def ingest(claim: Claim, given: Mapping[str, Any] | None = None) -> NuclearExam:
     )
 
 
-@dataclass(slots=True)
-class _Notes:
-    values: Mapping[str, Any]
-    assumptions: list[Assumption]
-    warnings: list[str]
-    entered: set[str]
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self.values, self.assumptions, self.warnings, self.entered = values, [], [], set()
-
-    def assume(self, key: str, text: str, effect: str = "") -> None:
-        self.assumptions.append(Assumption(key=f"nuclear.{key}", text=text, effect=effect))
-
-    def enter(self, key: str, words: str) -> None:
-        self.entered.add(key)
-        self.assume(key, f"{words}: entered by a person, not in the data")
-
-
-def _radiopharmaceutical(payload: Payload, values: Mapping[str, Any], notes: _Notes) -> Radiopharmaceutical:
-    try:
-        return read_radiopharmaceutical(payload.pet.header, sop_class=payload.pet.sop_class)
-    except DicomError as error:
-        # An impossible activity does not matter if a person says the true one.
-        if "injected_mbq" not in values or "RadionuclideTotalDose" not in error.where:
-            raise
-        from copy import deepcopy
-
-        header = deepcopy(payload.pet.header)
-        del header.RadiopharmaceuticalInformationSequence[0].RadionuclideTotalDose
-        notes.warnings.append("The activity in the headers is impossible in its unit and was not used.")
-        return read_radiopharmaceutical(header, sop_class=payload.pet.sop_class)
-
-
-def _with_report(rp: Radiopharmaceutical, report: Reported | None, notes: _Notes) -> Radiopharmaceutical:
-    """Fill what the images do not say from the study's dose report; the images win, differences are said."""
-    if report is None:
-        return rp
-    if rp.total_mbq is None and report.total_mbq:
-        rp = replace(rp, total_mbq=report.total_mbq)
-        notes.assume("injected_mbq", f"{report.total_mbq:g} MBq: from the dose report of the study")
-    elif rp.total_mbq and report.total_mbq and _differ(rp.total_mbq, report.total_mbq):
-        notes.warnings.append(
-            f"Images and dose report say {rp.total_mbq:g} and {report.total_mbq:g} MBq: the images count."
-        )
-    if not rp.start and len(report.start) >= 12:
-        rp = replace(rp, start=report.start, has_date=True)
-        notes.assume("injection_time", "time of injection: from the dose report of the study")
-    elif rp.has_date and len(report.start) >= 12:
-        ours, theirs = parse_datetime(rp.start), parse_datetime(report.start)
-        if ours and theirs and abs((ours - theirs).total_seconds()) > DIFFERENT_CLOCKS_S:
-            notes.warnings.append(
-                f"Images and dose report say that the injection was at {ours:%H:%M} and {theirs:%H:%M}: the "
-                "images count."
-            )
-    return rp if rp.agent else replace(rp, agent=report.agent)
-
-
-def _nuclide(rp: Radiopharmaceutical, values: Mapping[str, Any], notes: _Notes) -> tuple[str, float]:
-    from omnidose.physics.nuclides import nuclide as of_library
-
-    name = rp.nuclide
-    if "nuclide" in values:
-        said = of_library(values["nuclide"]).name
-        if name and said != name:
-            raise ContradictionError(
-                f"{said} was said, but the data name {name}", where="RadionuclideCodeSequence (0054,0300)"
-            )
-        if not name:
-            check_half_life(said, rp.half_life_h and rp.half_life_h * 3600, where="RadionuclideHalfLife")
-            notes.enter("nuclide", f"radionuclide {said}")
-        name = said
-    if not name:
-        near = nuclides_near(rp.half_life_h * 3600, rp.positron_fraction) if rp.half_life_h else ()
-        hint = f"; the half-life would fit {', '.join(near)}" if near else ""
-        raise DicomError(
-            f"nothing tells which radionuclide was given{hint}",
-            where="RadionuclideCodeSequence (0054,0300), RadionuclideHalfLife (0018,1075)",
-            todo="say it with --given nuclide=NAME, for example nuclide=F-18",
-        )
-    if name == rp.nuclide:
-        for sentence in rp.notes:
-            notes.assume("nuclide", sentence)
-    return name, of_library(name).half_life_h
-
-
 def _injection(
-    rp: Radiopharmaceutical, facts: PetFacts, half_life_h: float, values: Mapping[str, Any], notes: _Notes
+    rp: Radiopharmaceutical, facts: PetFacts, half_life_h: float, values: Mapping[str, Any], notes: Notes
 ) -> datetime:
     if "injection_time" in values:
         moment = given_moment(values["injection_time"], scan=facts.first)
@@ -232,31 +159,6 @@ def _injection(
         notes.assume("injection_time", sentence)
         notes.warnings.append(sentence[0].upper() + sentence[1:] + ".")
     return moment
-
-
-def _activity(rp: Radiopharmaceutical, values: Mapping[str, Any], notes: _Notes) -> float:
-    said = values.get("injected_mbq")
-    if rp.total_mbq is None and said is None:
-        raise DicomError(
-            "nothing tells how much activity was given",
-            where="RadionuclideTotalDose (0018,1074)",
-            todo="say it with --given injected_mbq=MBQ",
-        )
-    if said is None:
-        return float(rp.total_mbq or 0.0)
-    if rp.total_mbq is None:
-        notes.enter("injected_mbq", f"{said:g} MBq")
-    elif _differ(rp.total_mbq, said):
-        raise ContradictionError(
-            f"{said:g} MBq were said, but the data give {rp.total_mbq:g} MBq",
-            where="RadionuclideTotalDose (0018,1074)",
-            allowed=f"within {100 * AGREE_REL:g} %",
-        )
-    return float(said)
-
-
-def _differ(found_mbq: float, other_mbq: float) -> bool:
-    return abs(other_mbq - found_mbq) > AGREE_REL * found_mbq
 
 
 def _scan(facts: PetFacts, image: PetVolume, zone: Any) -> PetScan:

@@ -98,4 +98,7 @@ def ingest_folder(folder: Path, given: Mapping[str, Any] | None = None) -> Nucle
 
     with read_inventory(folder) as inventory:
         single_patient(inventory)
-        return MODALITY.ingest(MODALITY.claims(inventory)[0], given)
+        found = MODALITY.ingest(MODALITY.claims(inventory)[0], given)
+    if not isinstance(found, NuclearExam):
+        raise TypeError("the small exam is one PET")
+    return found

@@ -1,0 +1,120 @@
+"""The clocks of a time series, and the moment of the injection by one of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone, tzinfo
+from typing import Any
+
+from omnidose.dicom.nm_series import NmFacts
+from omnidose.dicom.pet_series import PetFacts
+from omnidose.dicom.pet_times import injection_moment
+from omnidose.dicom.radiopharmaceutical import Radiopharmaceutical
+from omnidose.errors import ContradictionError, DicomError
+from omnidose.modalities.nuclear.form import given_moment, zone_of
+from omnidose.modalities.nuclear.ingest_values import Notes
+from omnidose.modalities.nuclear.scans import SAME_MOMENT_S, offset_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """The clock of one scan.
+
+    Attributes
+    ----------
+    start
+        Begin of the scan with its time zone.
+    zone
+        UTC if nobody knows it.
+    """
+
+    start: datetime
+    zone: tzinfo
+    known: bool
+
+
+def clocks_of(facts: list[NmFacts | PetFacts], zone_name: str) -> list[Clock]:
+    """Return the clock of every scan; a scan that does not say its zone has that of the others."""
+    zones = [zone_of(f.time_zone, zone_name) for f in facts]
+    known = [zone for zone, sure in zones if sure]
+    out = []
+    for fact, (zone, sure) in zip(facts, zones, strict=True):
+        used = zone if sure or not known else known[0]
+        start = fact.start if isinstance(fact, NmFacts) else fact.first
+        out.append(Clock(start=start.replace(tzinfo=used), zone=used, known=sure or bool(known)))
+    return out
+
+
+def injection_of(
+    given: Radiopharmaceutical,
+    clocks: list[Clock],
+    half_life_h: float,
+    values: Mapping[str, Any],
+    notes: Notes,
+) -> datetime:
+    """Return when it was injected, with the time zone."""
+    first = clocks[0].start.replace(tzinfo=None)
+    written: datetime | None = None
+    if "injection_time" not in values or given.has_date:
+        try:
+            # no mending of shifted dates: every study may have been shifted by another number of days
+            written, assumed = injection_moment(
+                given.start, has_date=given.has_date, scan=first, half_life_h=half_life_h, dates_agree=False
+            )
+        except DicomError:
+            if "injection_time" not in values:
+                raise
+            assumed = ()
+        for sentence in assumed if "injection_time" not in values else ():
+            notes.assume("injection_time", sentence)
+            notes.warnings.append(sentence[0].upper() + sentence[1:] + ".")
+    moment, zone = written, clocks[0].zone
+    if "injection_time" in values:
+        said = given_moment(values["injection_time"], scan=first)
+        moment, _ = injection_moment(
+            f"{said:%Y%m%d%H%M%S}", has_date=True, scan=first, half_life_h=half_life_h, dates_agree=False
+        )
+        if written is not None and abs((moment - written).total_seconds()) > SAME_MOMENT_S:
+            raise ContradictionError(
+                f"an injection at {moment:%Y-%m-%d %H:%M} was said, but the data give "
+                f"{written:%Y-%m-%d %H:%M}",
+                where="injection_time; RadiopharmaceuticalStartDateTime (0018,1078)",
+                allowed=f"within {SAME_MOMENT_S / 60:g} minutes",
+            )
+        if written is None:
+            notes.enter("injection_time", f"injection at {moment:%Y-%m-%d %H:%M}")
+    elif given.has_date and "time_zone" not in values:
+        zone = _zone_of_injection(given.start, clocks, notes)
+    assert moment is not None  # injection_moment refused otherwise
+    _say_clocks(moment, clocks, notes)
+    return moment.replace(tzinfo=zone)
+
+
+def _zone_of_injection(start: str, clocks: list[Clock], notes: Notes) -> tzinfo:
+    """Return the zone of the injection's wall clock: its own offset, else that of the earliest scan.
+
+    Strictly the offset of an object holds for every time in it (PS3.3 C.12.1). Makers copy the wall clock of
+    the injection into objects that were made after clocks were changed; such objects differ from each other.
+    """
+    own = re.search(r"([+-]\d{4})$", start.strip())
+    if own and (offset := offset_of(own[1])) is not None:
+        return timezone(offset)
+    if len({c.start.utcoffset() for c in clocks}) > 1:
+        notes.assume(
+            "injection_time",
+            "clocks were changed between the scans: the time of injection is taken to be by the clock of the "
+            "first scan",
+            "say time_zone to settle it",
+        )
+    return clocks[0].zone
+
+
+def _say_clocks(moment: datetime, clocks: list[Clock], notes: Notes) -> None:
+    days = {moment.date(), *(c.start.date() for c in clocks)}
+    if len(days) > 1 and not any(c.known for c in clocks):
+        notes.warnings.append(
+            "The time zone is unknown and scans and injection were on different days: if clocks were changed "
+            "between them, times are wrong by one hour (say time_zone)."
+        )
