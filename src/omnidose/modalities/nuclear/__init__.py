@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from omnidose.modalities import Claim, Progress, Simulate
     from omnidose.modalities.nuclear.exposure import NuclearExam
     from omnidose.modalities.nuclear.form import FormField
+    from omnidose.modalities.nuclear.series.exam import SeriesExam
 
 
 class NuclearModality:
@@ -33,7 +34,7 @@ class NuclearModality:
 
         return claims(inventory)
 
-    def ingest(self, claim: Claim, given: Mapping[str, Any] | None = None) -> NuclearExam:
+    def ingest(self, claim: Claim, given: Mapping[str, Any] | None = None) -> NuclearExam | SeriesExam:
         """Return the record of an exposure claim."""
         from omnidose.modalities.nuclear.ingest import ingest
 
@@ -41,7 +42,7 @@ class NuclearModality:
 
     def estimate(
         self,
-        exposure: NuclearExam,
+        exposure: NuclearExam | SeriesExam,
         body: BodyModel,
         *,
         simulate: Simulate | None = None,
@@ -53,17 +54,20 @@ class NuclearModality:
     ) -> ExposureResult:
         """Return the organ doses of an administration to a body."""
         from omnidose.modalities.nuclear.estimate import estimate
+        from omnidose.modalities.nuclear.series.estimate import estimate_series
+        from omnidose.modalities.nuclear.series.exam import SeriesExam
 
-        return estimate(
-            exposure,
-            body,
-            simulate=simulate,
-            histories=histories,
-            precision=precision,
-            seed=seed,
-            progress=progress,
-            cluster=cluster,
-        )
+        options: dict[str, Any] = {
+            "simulate": simulate,
+            "histories": histories,
+            "precision": precision,
+            "seed": seed,
+            "progress": progress,
+            "cluster": cluster,
+        }
+        if isinstance(exposure, SeriesExam):
+            return estimate_series(exposure, body, **options)
+        return estimate(exposure, body, **options)
 
     def synthetic(self, exposure: NuclearExam, body: BodyModel, folder: Path) -> Sequence[Path]:
         """Write the PET series as a scanner would."""

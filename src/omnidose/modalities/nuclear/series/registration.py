@@ -42,8 +42,19 @@ class RigidMotion:
         return np.array([transform.TransformPoint([float(v) for v in p]) for p in np.atleast_2d(points_mm)])
 
 
-def register_rigid(fixed: Volume, moving: Volume, *, seed: int = 1) -> RigidMotion:
+def register_rigid(
+    fixed: Volume,
+    moving: Volume,
+    *,
+    seed: int = 1,
+    start_mm: tuple[float, float, float] = (0.0, 0.0, 0.0),
+) -> RigidMotion:
     """Find the motion between two images of one kind (two CTs, or their attenuation).
+
+    Parameters
+    ----------
+    start_mm
+        Shift (x, y, z) from which the search begins.
 
     Raises
     ------
@@ -58,6 +69,7 @@ def register_rigid(fixed: Volume, moving: Volume, *, seed: int = 1) -> RigidMoti
     one, other = _image(fixed), _image(moving)
     start = sitk.Euler3DTransform()
     start.SetCenter(one.TransformContinuousIndexToPhysicalPoint([0.5 * (n - 1) for n in one.GetSize()]))
+    start.SetTranslation(start_mm)
     method = sitk.ImageRegistrationMethod()
     method.SetMetricAsMeanSquares()
     method.SetMetricSamplingStrategy(method.REGULAR)
@@ -96,6 +108,19 @@ def bring(activity: Volume, motion: RigidMotion, onto: Volume) -> Volume:
         affine_lps_mm=onto.affine_lps_mm,
         frame_of_reference_uid=onto.frame_of_reference_uid,
         source_uids=activity.source_uids,
+    )
+
+
+def looked_up(moving: Volume, motion: RigidMotion, onto: Volume) -> Volume:
+    """Return a moving image of densities on the grid of the fixed one, interpolated linearly, 0 beyond it."""
+    import SimpleITK as sitk
+
+    found = sitk.Resample(_image(moving), _image(onto), _transform(motion), sitk.sitkLinear, 0.0)
+    return Volume(
+        array=sitk.GetArrayFromImage(found),
+        affine_lps_mm=onto.affine_lps_mm,
+        frame_of_reference_uid=onto.frame_of_reference_uid,
+        source_uids=moving.source_uids,
     )
 
 

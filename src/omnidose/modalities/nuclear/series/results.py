@@ -60,6 +60,10 @@ class OutlineDose:
         """Absorbed dose of all radiations, without weights."""
         return AbsorbedDose(self.electron_mgy + self.photon_mgy + self.alpha_mgy)
 
+    def part(self, name: str) -> float:
+        """Relative standard uncertainty from one contribution; 0 if there is none of this name."""
+        return next((part.std_rel for part in self.parts if part.name == name), 0.0)
+
     @property
     def std_rel(self) -> float:
         """Relative standard uncertainty of the dose."""

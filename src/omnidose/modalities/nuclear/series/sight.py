@@ -84,23 +84,24 @@ def sights(maps: ArrayF4, drawn: Outlines, blur: ImageBlur, errors: Errors) -> d
     InputError
         If an outline shows no activity of its own at some time.
     """
-    plain, shares = _solved(maps, drawn, blur)
-    wide, _ = _solved(maps, drawn, blur, more_mm=BLUR_STEP_MM)
-    narrow, _ = _solved(maps, drawn, blur, more_mm=-BLUR_STEP_MM)
-    by_blur = np.log(wide / narrow).mean(axis=1) / (2 * BLUR_STEP_MM)
+    plain, shares = solved(maps, drawn, blur)
     names = list(drawn.share)
+    for name, activity in zip(names, plain, strict=True):
+        if name != REST and not (activity > 0).all():
+            raise InputError(
+                "an outline shows no activity of its own once its neighbours' is taken off",
+                where=name,
+                todo="check the outline, or leave the scan out",
+            )
+    wide, _ = solved(maps, drawn, blur, more_mm=BLUR_STEP_MM)
+    narrow, _ = solved(maps, drawn, blur, more_mm=-BLUR_STEP_MM)
+    by_blur = np.log(wide / narrow).mean(axis=1) / (2 * BLUR_STEP_MM)
     out = {}
     for i, name in enumerate(names):
         if name == REST:
             continue
         shown = shares[i] @ plain
         own = shares[i, i] * plain[i]
-        if not (plain[i] > 0).all():
-            raise InputError(
-                "an outline shows no activity of its own once its neighbours' is taken off",
-                where=name,
-                todo="check the outline, or leave the scan out",
-            )
         moved = _position_std_rel(maps, drawn.share[name], own, drawn, errors.position_mm)
         out[name] = Sight(
             name=name,
@@ -122,7 +123,7 @@ def sights(maps: ArrayF4, drawn: Outlines, blur: ImageBlur, errors: Errors) -> d
 BLUR_STEP_MM = 0.5
 
 
-def _solved(
+def solved(
     maps: ArrayF4, drawn: Outlines, blur: ImageBlur, *, more_mm: float = 0.0
 ) -> tuple[ArrayF8, ArrayF8]:
     """[names, times] activities, and the matrix of shares they were solved with."""
@@ -138,7 +139,7 @@ def _size_rel_per_mm(maps: ArrayF4, drawn: Outlines, blur: ImageBlur, name: str)
     found = []
     for larger in (True, False):
         changed = drawn.redrawn(name, larger=larger)
-        activity = float(_solved(maps, changed, blur)[0][index].mean())
+        activity = float(solved(maps, changed, blur)[0][index].mean())
         found.append(log(max(activity, 1e-12) / changed.volume_cm3(name)))
     return (found[0] - found[1]) / (2 * drawn.step_mm)
 

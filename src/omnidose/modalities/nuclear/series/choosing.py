@@ -1,0 +1,134 @@
+"""Which organs get an outline of their own, and what every outline shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from omnidose.anatomy.body import LESION, BodyModel, Organ, Origin
+from omnidose.anatomy.organs import CONTENTS
+from omnidose.anatomy.segmentation.location import bone_keys
+from omnidose.errors import InputError
+from omnidose.modalities.nuclear.series.alignment import AlignedSeries
+from omnidose.modalities.nuclear.series.drawing import labels_on, outlines_on
+from omnidose.modalities.nuclear.series.outlines import Outlines
+from omnidose.modalities.nuclear.series.recovery import ImageBlur
+from omnidose.modalities.nuclear.series.sight import Errors, Sight, sights
+from omnidose.modalities.nuclear.time_integrals import NO_ORGAN
+
+Mask = npt.NDArray[np.bool_]
+
+#: An organ gets an outline from this volume on, if its activity per volume is at least so many times that of
+#: the rest of the body in the reference scan, and if so much of it lies in every scan.
+LEAST_CM3, LEAST_CONTRAST, LEAST_COVERED = 20.0, 2.0, 0.98
+#: At most so many organs: the hottest. Lesions are not counted.
+MOST_ORGANS = 12
+#: No outline: what fills and empties between scans, or is a wall beside contents.
+_NO_OUTLINE = NO_ORGAN | set(CONTENTS) | set(CONTENTS.values()) | {"blood-vessels", "lungs", "skeleton"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Chosen:
+    """Outlines and what they show.
+
+    Attributes
+    ----------
+    masks
+        Name -> [z, y, x] on the body's grid, lesions taken out of organs.
+    fitted_organs
+        Hot organs that have no outline because their shape was fitted and not drawn.
+    dropped
+        Name -> why an outline that was wanted is none.
+    """
+
+    drawn: Outlines = field(repr=False)
+    sights: dict[str, Sight]
+    masks: dict[str, Mask] = field(repr=False)
+    fitted_organs: tuple[str, ...] = ()
+    dropped: dict[str, str] = field(default_factory=dict)
+
+
+def choose(
+    aligned: AlignedSeries, body: BodyModel, *, reference: int, blur: ImageBlur, errors: Errors
+) -> Chosen:
+    """Choose organs by the rule of this module, take all lesions, and solve for their activities."""
+    organs, fitted = _hot_organs(aligned, body, reference)
+    lesions = {region.key: _mask_of(region.voxels, body) for region in body.lesions}
+    wanted = {organ.key: body.mask(organ.key) for organ in organs} | lesions
+    dropped: dict[str, str] = {}
+    for name, mask in list(wanted.items()):
+        share = _covered(mask, aligned, body)
+        if share < LEAST_COVERED:
+            dropped[name] = f"{100 * (1 - share):.0f} % of it lies outside of a scan"
+            del wanted[name]
+    while True:
+        drawn = outlines_on(aligned.grid, body, wanted)
+        try:
+            found = sights(aligned.maps, drawn, blur, errors)
+        except InputError as error:
+            if error.where not in wanted:
+                raise
+            dropped[error.where] = "it shows no activity of its own once its neighbours' is taken off"
+            del wanted[error.where]
+            continue
+        every = np.zeros(body.grid.shape_zyx, dtype=np.bool_)
+        for key in lesions:
+            if key in wanted:
+                every |= lesions[key]
+        own = {key: mask if key.startswith(LESION) else mask & ~every for key, mask in wanted.items()}
+        return Chosen(drawn=drawn, sights=found, masks=own, fitted_organs=fitted, dropped=dropped)
+
+
+def _mask_of(voxels: npt.NDArray[np.int64], body: BodyModel) -> Mask:
+    mask = np.zeros(body.labels.size, dtype=np.bool_)
+    mask[voxels] = True
+    return mask.reshape(body.grid.shape_zyx)
+
+
+def _hot_organs(
+    aligned: AlignedSeries, body: BodyModel, reference: int
+) -> tuple[tuple[Organ, ...], tuple[str, ...]]:
+    """Return the organs that were drawn and are hot enough, hottest first, and hot ones that were fitted."""
+    label = labels_on(aligned.grid, body).ravel()
+    voxel_cm3 = aligned.grid.voxel_volume_cm3
+    activity = np.bincount(label, weights=aligned.maps[reference].ravel(), minlength=256)
+    volume = np.bincount(label, minlength=256) * voxel_cm3
+    small = body.grid.voxel_volume_cm3 * np.bincount(body.labels.ravel(), minlength=256)
+    possible = [
+        organ
+        for organ in body.organs
+        if organ.key not in _NO_OUTLINE | bone_keys()
+        and organ.origin in (Origin.SEGMENTED, Origin.ATLAS)
+        and small[organ.label] >= LEAST_CM3
+        and volume[organ.label] > 0
+    ]
+    names = np.array([organ.label for organ in possible], dtype=np.intp)
+    rest_mbq = activity[1:].sum() - activity[names].sum()
+    rest_cm3 = volume[1:].sum() - volume[names].sum()
+    if rest_cm3 <= 0:
+        return (), ()
+    least = LEAST_CONTRAST * max(rest_mbq, 0.0) / rest_cm3
+    density = {organ.key: activity[organ.label] / volume[organ.label] for organ in possible}
+    hot = sorted((o for o in possible if density[o.key] > least), key=lambda o: -density[o.key])
+    drawn = [organ for organ in hot if organ.origin is Origin.SEGMENTED][:MOST_ORGANS]
+    return tuple(drawn), tuple(organ.key for organ in hot if organ.origin is Origin.ATLAS)
+
+
+def _covered(mask: Mask, aligned: AlignedSeries, body: BodyModel) -> float:
+    """Return the share of a mask that every scan saw."""
+    if not mask.any():
+        return 0.0
+    where = np.argwhere(mask)
+    inside = np.ones(len(where), dtype=np.bool_)
+    index = []
+    for axis in (2, 1, 0):
+        place = body.grid.origin_mm[axis] + where[:, 2 - axis] * body.grid.spacing_mm[axis]
+        number = np.rint((place - aligned.grid.origin_mm[axis]) / aligned.grid.spacing_mm[axis])
+        size = aligned.grid.shape_zyx[2 - axis]
+        inside &= (number >= 0) & (number < size)
+        index.append(np.clip(number, 0, size - 1).astype(np.intp))
+    covered = np.asarray(aligned.covered.all(axis=0))
+    seen = covered[index[0], index[1], index[2]]
+    return float((seen & inside).mean())
