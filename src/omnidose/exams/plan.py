@@ -308,7 +308,7 @@ def _refuse_empty(inventory: Inventory) -> None:
         if beside != "nothing"
         else "no images and no dose reports were found: the folder is empty",
         where="the given folder",
-        allowed="DICOM files of a CT or PET exam, also nested or zipped",
+        allowed="DICOM files of a CT, PET or SPECT/CT exam, also nested or zipped",
         todo="give the folder that holds the exam",
     )
 
@@ -319,6 +319,6 @@ def _refuse(left_out: list[LeftOut]) -> None:
     raise InputError(
         f"nothing here can be estimated: {reasons}" if reasons else "nothing here can be estimated",
         where="the given folder",
-        allowed="a CT or PET series of slices",
+        allowed="a CT or PET series of slices, or a SPECT/CT",
         todo="add the series of slices of the exam",
     )

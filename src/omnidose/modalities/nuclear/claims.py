@@ -298,6 +298,7 @@ def _ct_of(scan: EmissionScan, inventory: Inventory) -> Series | None:
 
 
 def z_range(series: Series) -> tuple[float, float] | None:
+    """Return the lowest and the highest slice of a CT, LPS mm; None if it does not say where its slices lie."""
     from omnidose.dicom.ct_frames import frames_of
 
     try:

@@ -85,3 +85,28 @@ def test_no_counts_are_refused(patient: Patient, tmp_path: Path) -> None:
         write_scan(tmp_path, patient, empty, 1, camera=Camera(), injected=INJECTED)
     with pytest.raises(InputError, match="time zone"):
         write_scan(tmp_path, patient, empty, 1, camera=Camera(), injected=INJECTED.replace(tzinfo=None))
+
+
+def test_a_whole_patient_is_read_back(tmp_path: Path) -> None:
+    """Noise, scatter, dead time, decay and a wrong calibration: the sum of the images is the patient's."""
+    from omnidose.dicom.inventory import read_inventory
+    from omnidose.modalities.nuclear import MODALITY
+    from omnidose.modalities.nuclear.imaging.objects import write_patient
+    from omnidose.modalities.nuclear.imaging.patients import REST, draw_patient
+    from omnidose.modalities.nuclear.imaging.truth import visible_rest
+    from omnidose.modalities.nuclear.proofs._clinic import SMALL
+    from omnidose.modalities.nuclear.series.exam import SeriesExam
+
+    drawn = draw_patient(3, grid=SMALL.grid, phantom_voxel_mm=SMALL.phantom_mm)
+    written = write_patient(tmp_path, drawn, camera=SMALL.camera, injected=INJECTED, points=(1, 2))
+    assert [len(files) for files in written.files] == [81, 81]
+    assert set(written.truth) == set(drawn.regions)
+    with read_inventory(tmp_path) as inventory:
+        exam = MODALITY.ingest(MODALITY.claims(inventory)[0], written.given)
+    assert isinstance(exam, SeriesExam)
+    assert exam.times_h == (24.0, 72.0)
+    assert exam.administration.assay_mbq == pytest.approx(drawn.assay_mbq, abs=0.01)
+    seen = visible_rest(drawn, written.shares)
+    for point, hours in zip(exam.points, exam.times_h, strict=True):
+        true = sum(k.activity_mbq(hours) * (seen if n == REST else 1) for n, k in drawn.kinetics.items())
+        assert point.seen_mbq * (1 + drawn.calibration_error_rel) == pytest.approx(true, rel=0.02)
