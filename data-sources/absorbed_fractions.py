@@ -68,6 +68,25 @@ DOSES = (
     ("ah113804", "kidneys", "mean", 0.052, "mGy/MBq", AH113804),
     ("ah113804", "uterus", "mean", 0.031, "mGy/MBq", AH113804),
     ("ah113804", "effective-dose-icrp60", "mean", 0.0298, "mSv/MBq", AH113804),
+    ("phosphonates", "endosteum", "adult", 0.063, "mGy/MBq", "ICRP 53/80, as cited by J Nucl Med (read)"),
+    (
+        "phosphonates",
+        "effective-dose-icrp60",
+        "adult",
+        0.0057,
+        "mSv/MBq",
+        "ICRP 53/80, as cited by J Nucl Med (read)",
+    ),
+    ("phosphonates", "bladder", "adult", 0.048, "mGy/MBq", "ICRP 80 (1998), from memory"),
+    ("phosphonates", "kidneys", "adult", 0.0073, "mGy/MBq", "ICRP 80 (1998), from memory"),
+    (
+        "phosphonates",
+        "effective-dose",
+        "mean",
+        0.0049,
+        "mSv/MBq",
+        "Andersson et al. 2014/2015 (ICRP 110, ICRP 103), as quoted",
+    ),
     ("fdg-icrp110", "effective-dose", "male", 0.0153, "mSv/MBq", "Andersson 2015, erratum"),
     ("fdg-icrp110", "effective-dose", "female", 0.0188, "mSv/MBq", "Andersson 2015, erratum"),
     ("fdg-icrp110", "effective-dose", "mean", 0.0171, "mSv/MBq", "Andersson 2015, erratum"),
@@ -111,13 +130,15 @@ def published() -> None:
         "saf_checks_doses",
         out.getvalue(),
         {
-            "quantity": "published doses of 18F-FDG with the model of ICRP 106, and of 18F-AH113804",
+            "quantity": "published doses of 18F-FDG with the model of ICRP 106, of 99mTc-phosphonates with "
+            "that of ICRP 53, and of 18F-AH113804",
             "unit": "in the column 'unit'",
             "source": "ICRP Publication 106 (2008), as cited by others; Andersson et al. 2014, EJNMMI Phys "
             "1:9, erratum 2015; Somer et al. 2016, EJNMMI Research 6",
             "licence": "facts, with citation",
             "made_by": "data-sources/absorbed_fractions.py checks",
-            "verified": "B: read in papers that cite them; 18F-AH113804 A: read in its abstract",
+            "verified": "B: read in papers that cite them, or C where it says from memory or quoted; "
+            "18F-AH113804 A: read in its abstract",
         },
     )
 

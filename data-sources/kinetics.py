@@ -31,14 +31,40 @@ INF = "inf"
 # model, region, fraction, biological half-life (h), half-time of uptake (h), excretion, grade
 MDP_SOURCE = "Calcif Tissue Int 44:322 (1989), doi 10.1007/BF02556311, abstract"
 MDP_NOTE = (
-    "99mTc-MDP: whole-body retention of three young men, its slow part taken as skeleton; kidneys and blood "
-    "are in the remainder"
+    "99mTc-MDP: whole-body retention of three young men, its slow part taken as bone, half of it on "
+    "trabecular and half on cortical surfaces (rule of ICRP 30 for surface seekers); kidneys and blood are "
+    "in the remainder"
 )
 # retention at 24 h is 31.0 % with half-times of about 1 h and 44 h: the slow share follows
 MDP_SLOW = (0.310 - 2 ** (-24 / 1.0)) / (2 ** (-24 / 44.0) - 2 ** (-24 / 1.0))
+MDP_END = ("urine", "D", MDP_SOURCE, MDP_NOTE)
+MDP_HALF = round(MDP_SLOW / 2, 3)
 MODELS = [
-    ("99mTc-MDP", "skeleton", round(MDP_SLOW, 3), 44.0, 0.0, "urine", "D", MDP_SOURCE, MDP_NOTE),
-    ("99mTc-MDP", "remainder", round(1 - MDP_SLOW, 3), 1.0, 0.0, "urine", "D", MDP_SOURCE, MDP_NOTE),
+    ("99mTc-MDP", "trabecular-bone-surface", MDP_HALF, 44.0, 0.0, *MDP_END),
+    ("99mTc-MDP", "cortical-bone-surface", MDP_HALF, 44.0, 0.0, *MDP_END),
+    ("99mTc-MDP", "remainder", round(1 - 2 * MDP_HALF, 3), 1.0, 0.0, *MDP_END),
+]
+
+# Whole body without bladder: 0.3 (0.5 h), 0.3 (2 h), 0.4 (72 h); bone 0.5 with an uptake of 15 min: 0.3
+# (2 h), 0.7 (72 h); kidneys 0.02 as the whole body. The remainder is the difference. Coefficients as
+# remembered: bone 3.01 h, kidneys 0.12 h (urine on its way included), bladder 1.15 h.
+BONE_SOURCE = "ICRP Publication 53 (1988), 99mTc-phosphates and phosphonates, kept in ICRP 80 and 128"
+BONE_NOTE = (
+    "99mTc-phosphonates of ICRP 53: normal uptake and excretion, adults; bone half on trabecular and half on "
+    "cortical surfaces"
+)
+BONE_PARTS = [
+    *(
+        (f"{bone}-bone-surface", 0.25 * share, half_life_h, 0.25)
+        for bone in ("trabecular", "cortical")
+        for share, half_life_h in ((0.3, 2.0), (0.7, 72.0))
+    ),
+    ("kidneys", 0.02 * 0.3, 0.5, 0.0),
+    ("kidneys", 0.02 * 0.3, 2.0, 0.0),
+    ("kidneys", 0.02 * 0.4, 72.0, 0.0),
+    ("remainder", 0.98 * 0.3, 0.5, 0.0),
+    ("remainder", 0.98 * 0.3 - 0.15, 2.0, 0.0),
+    ("remainder", 0.98 * 0.4 - 0.35, 72.0, 0.0),
 ]
 
 FDG_SOURCE = "ICRP Publication 106 (2008), 18F-FDG, kept in ICRP 128 (2015)"
@@ -51,6 +77,10 @@ RECALLED = [
     ("18F-FDG", "remainder", 0.06, 0.2, 0.0, "urine", "C", FDG_SOURCE, FDG_NOTE),
     ("18F-FDG", "remainder", 0.18, 1.5, 0.0, "urine", "C", FDG_SOURCE, FDG_NOTE),
     ("18F-FDG", "remainder", 0.56, INF, 0.0, "none", "C", FDG_SOURCE, FDG_NOTE),
+    *(
+        ("99mTc-phosphonates", key, round(share, 4), out_h, in_h, "urine", "C", BONE_SOURCE, BONE_NOTE)
+        for key, share, out_h, in_h in BONE_PARTS
+    ),
 ]
 
 # region, coefficient (h), standard deviation between persons (h)
@@ -217,7 +247,7 @@ def write_models(recalled: bool) -> None:
             text(COLUMNS, RECALLED, "from memory: nobody has compared these numbers with a print"),
             {
                 **info,
-                "source": "ICRP Publication 106 (2008), ICRP Publication 128 (2015)",
+                "source": "ICRP Publications 53 (1988), 106 (2008), 128 (2015)",
                 "verified": "mixed: no number was read in its source; shares, half-lives and coefficients "
                 "agree with each other",
             },

@@ -10,11 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omnidose.data import load, table_names
+from omnidose.dosimetry.internal.bone import BONE_SOURCES
 from omnidose.errors import DataError, InputError
 from omnidose.kinetics.biokinetics import (
     BLADDER,
     RECALLED_MODELS,
     REMAINDER,
+    RENAL_TRANSIT_H,
+    RENAL_URINE,
     BiokineticModel,
     Excretion,
     Retention,
@@ -77,9 +80,39 @@ def test_activity_is_conserved_without_voids(
             Retention(region=REMAINDER, fraction=1 - fraction),
         ),
     )
-    found = time_integrated_coefficients_h(model, half_life_h, voiding=NEVER)
-    physical = log(2) / half_life_h
-    assert sum(found.values()) == pytest.approx(1 / physical, rel=1e-5)
+    for transit_h in (0.0, RENAL_TRANSIT_H):
+        found = time_integrated_coefficients_h(model, half_life_h, voiding=NEVER, renal_transit_h=transit_h)
+        physical = log(2) / half_life_h
+        assert sum(found.values()) == pytest.approx(1 / physical, rel=1e-5)
+        assert all(v >= 0 for v in found.values())
+
+
+def test_urine_on_its_way_is_what_leaves_times_the_transit() -> None:
+    """FDG: 0.06 and 0.18 leave with 0.2 and 1.5 h, as far as they do not decay before."""
+    without = time_integrated_coefficients_h(fdg(), F18_H, voiding=ICRP_ADULT_VOIDING)
+    found = time_integrated_coefficients_h(
+        fdg(), F18_H, voiding=ICRP_ADULT_VOIDING, renal_transit_h=RENAL_TRANSIT_H
+    )
+    leaves = 0.06 * F18_H / (F18_H + 0.2) + 0.18 * F18_H / (F18_H + 1.5)
+    assert found[RENAL_URINE] == pytest.approx(leaves / 12)
+    assert found[REMAINDER] == pytest.approx(without[REMAINDER] - leaves / 12)
+    assert found[BLADDER] == without[BLADDER]
+    with pytest.raises(InputError, match="transit of -1 h"):
+        time_integrated_coefficients_h(fdg(), F18_H, voiding=NEVER, renal_transit_h=-1.0)
+
+
+def test_phosphonates_give_the_coefficients_that_are_remembered() -> None:
+    """Shares and coefficients are remembered apart from each other."""
+    if RECALLED_MODELS not in table_names():
+        pytest.skip("no table of recalled models")
+    model = biokinetic_model("99mTc-phosphonates", recalled=True)
+    found = time_integrated_coefficients_h(
+        model, TC99M_H, voiding=ICRP_ADULT_VOIDING, renal_transit_h=RENAL_TRANSIT_H
+    )
+    bone = sum(value for region, value in found.items() if region.endswith("bone-surface"))
+    assert bone == pytest.approx(3.01, rel=0.005)
+    assert found["kidneys"] + found[RENAL_URINE] == pytest.approx(0.12, abs=0.005)
+    assert found[BLADDER] == pytest.approx(1.15, rel=0.03)
 
 
 def test_contents_integrate_to_the_coefficient() -> None:
@@ -133,7 +166,7 @@ def test_retention_of_mdp_at_one_day() -> None:
 
 
 def test_regions_are_those_of_the_vocabulary() -> None:
-    known = {*map(str, load("organs")["key"]), REMAINDER}
+    known = {*map(str, load("organs")["key"]), REMAINDER, *BONE_SOURCES}
     for table in ("kinetics_models", "kinetics_coefficients"):
         assert set(map(str, load(table)["region"])) <= known
 

@@ -171,8 +171,14 @@ def _agent(agent: str, void_h: float) -> Asked:
             return _measured(name, isotope.name)
         model = bio.biokinetic_model(name, recalled=name in recalled)
         voiding = Voiding(first_h=void_h, interval_h=void_h)
-        hours = bio.time_integrated_coefficients_h(model, isotope.half_life_h, voiding=voiding)
-        notes = (*model.flags, f"source: {model.source}", f"the bladder is emptied every {void_h:g} h")
+        hours = bio.time_integrated_coefficients_h(
+            model, isotope.half_life_h, voiding=voiding, renal_transit_h=bio.RENAL_TRANSIT_H
+        )
+        notes = (
+            *model.flags,
+            f"source: {model.source}",
+            f"the bladder is emptied every {void_h:g} h; urine is in the kidneys for 5 min before",
+        )
         return Asked(nuclide=isotope.name, hours_by_sex={"": hours}, notes=notes)
     raise InputError(f"there is no agent '{agent}'", allowed=", ".join([*models, *recalled, *measured]))
 

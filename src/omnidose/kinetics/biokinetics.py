@@ -23,6 +23,10 @@ from omnidose.kinetics.curves import ArrayF8, decay_constant_per_h
 #: Region of the bladder's contents and of all that has no region of its own.
 BLADDER = "bladder-contents"
 REMAINDER = "remainder"
+#: Urine in the kidneys on its way to the bladder, and how long it stays there (adults; model of kidneys and
+#: bladder of ICRP Publication 53 (1988), from memory), h.
+RENAL_URINE = "kidneys-urine"
+RENAL_TRANSIT_H = 5 / 60
 #: Packaged tables: what somebody read in its source, and what nobody has (asked for by name only).
 MODELS, RECALLED_MODELS, COEFFICIENTS = "kinetics_models", "kinetics_models_recalled", "kinetics_coefficients"
 
@@ -110,6 +114,12 @@ class Retention:
             return 0.0
         return self.fraction / (decay_constant_per_h(half_life_h) + log(2) / self.uptake_half_time_h)
 
+    def excreted_fraction(self, half_life_h: float) -> float:
+        """Return the share of the administered activity that leaves with the urine before it decays."""
+        if self.excretion is not Excretion.URINE:
+            return 0.0
+        return decay_constant_per_h(self.half_life_h) * self.coefficient_h(half_life_h)
+
     def fillings(self) -> list[Filling]:
         """Return how the activity of this region fills the bladder; empty if it goes elsewhere.
 
@@ -178,7 +188,7 @@ class BiokineticModel:
 
 
 def time_integrated_coefficients_h(
-    model: BiokineticModel, half_life_h: float, *, voiding: Voiding
+    model: BiokineticModel, half_life_h: float, *, voiding: Voiding, renal_transit_h: float = 0.0
 ) -> dict[str, float]:
     """Return the decays per administered activity in every region, hours.
 
@@ -192,12 +202,22 @@ def time_integrated_coefficients_h(
     voiding
         When the bladder is emptied (no default: it decides the dose to its wall);
         :data:`omnidose.kinetics.bladder.ICRP_ADULT_VOIDING` is what the ICRP models take.
+    renal_transit_h
+        How long urine is in the kidneys before it reaches the bladder (:data:`RENAL_TRANSIT_H` in the ICRP's
+        model); 0: not followed. These decays are in the region :data:`RENAL_URINE`; they are part of the
+        retention of the whole body without its bladder, hence of the remainder, and are taken from it.
 
     Raises
     ------
     InputError
-        For an infinite physical half-life.
+        For an infinite physical half-life, or a transit time below 0.
     """
+    if not (isfinite(renal_transit_h) and renal_transit_h >= 0):
+        raise InputError(
+            f"a transit of {renal_transit_h:g} h through the kidneys",
+            where="renal_transit_h",
+            allowed="0 or more",
+        )
     if half_life_h == inf:
         raise InputError("activity that stays and never decays has no integral", where="half_life_h")
     out: dict[str, float] = {}
@@ -211,6 +231,10 @@ def time_integrated_coefficients_h(
     if filling:
         in_bladder = time_integrated_coefficient_h(filling, voiding, half_life_h)
         out[BLADDER] = out.get(BLADDER, 0.0) + in_bladder
+    if filling and renal_transit_h > 0:
+        in_kidneys = renal_transit_h * sum(r.excreted_fraction(half_life_h) for r in model.retentions)
+        out[RENAL_URINE] = min(in_kidneys, out.get(REMAINDER, 0.0))
+        out[REMAINDER] = out.get(REMAINDER, 0.0) - out[RENAL_URINE]
     return out
 
 

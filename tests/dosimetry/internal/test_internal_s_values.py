@@ -147,6 +147,17 @@ def test_marrow_of_iodine_125_and_yttrium_90() -> None:
         assert least < table.s_mgy_per_mbq_h[0, t, 1] / full < most
 
 
+def test_urine_in_the_kidneys_leaves_their_tissue_in_the_remainder() -> None:
+    hours = {"kidneys-urine": 0.1, "remainder": 2.0}
+    rest = organ_doses_of_activity(MAN, {"remainder": 2.0}, "F-18").dose_of("kidneys")
+    urine = organ_doses_of_activity(MAN, {"kidneys": 0.1}, "F-18").dose_of("kidneys")
+    assert organ_doses_of_activity(MAN, hours, "F-18").dose_of("kidneys") == pytest.approx(rest + urine)
+    half = s_values(MAN, "F-18", ["kidneys-urine"], masses_g={"kidneys": 500 * mass_kg("kidneys")})
+    whole = s_values(MAN, "F-18", ["kidneys-urine"])
+    t = TARGETS.index("kidneys")
+    assert half.s_mgy_per_mbq_h[0, t, 1] == pytest.approx(2 * whole.s_mgy_per_mbq_h[0, t, 1])
+
+
 def test_soft_tissue_stands_for_muscle_and_holds_the_skin() -> None:
     for target in ("muscle", "skin", "soft-tissue"):
         assert charged("soft-tissue", target) == pytest.approx(1 / mass_kg("soft-tissue"))

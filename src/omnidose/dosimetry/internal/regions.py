@@ -17,7 +17,7 @@ from omnidose.errors import InputError
 #: The whole body, contents included, and its tissues without the regions that are named beside it.
 TOTAL_BODY, REMAINDER = "total-body", "remainder"
 #: Not tissue: what fills hollow organs, and leaves. The blood of the heart and the lungs is tissue.
-_NOT_TISSUE = {*CONTENTS, "air-in-body"} - {"heart-contents"}
+_NOT_TISSUE = {*CONTENTS, "air-in-body", "kidneys-urine"} - {"heart-contents"}
 #: Source regions that a body may not draw -> the drawn region where their photons start.
 DRAWN = {
     "small-intestine-contents": "small-intestine",
@@ -26,6 +26,7 @@ DRAWN = {
     "cortical-bone-surface": "skeleton",
     "trabecular-bone-surface": "skeleton",
     "muscle": "soft-tissue",
+    "kidneys-urine": "kidneys",
 }
 
 

@@ -258,15 +258,15 @@ def _scaled(
         ratio = 1000 * self_mass_kg(fractions, drawn) / mass_g
         if key in targets:
             mass[targets.index(key)] = mass_g
-        if key not in sources:
-            continue
-        s = sources.index(key)
         others = np.arange(len(targets)) != targets.index(TOTAL_BODY)
-        value[s][others, 1:] *= ratio
-        if key in targets:
-            t = targets.index(key)
-            value[s, t, 0] *= ratio ** (2 / 3)
-            std[s, t] *= ratio ** (2 / 3)
+        for s, source in enumerate(sources):
+            if source != key and (source, key) != ("kidneys-urine", "kidneys"):
+                continue
+            value[s][others, 1:] *= ratio
+            if key in targets:
+                t = targets.index(key)
+                value[s, t, 0] *= ratio ** (2 / 3)
+                std[s, t] *= ratio ** (2 / 3)
     return value, std, mass
 
 

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import csv
-import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from omnidose.data import load
-from omnidose.dosimetry.internal.doses import DIAGNOSTIC, effective_dose_icrp60_msv, organ_doses_of_activity
-from omnidose.dosimetry.internal.fractions import AbsorbedFractions, adult
+from omnidose.dosimetry.internal.doses import (
+    DIAGNOSTIC,
+    effective_dose_icrp60_msv,
+    effective_dose_of_activity,
+    organ_doses_of_activity,
+)
+from omnidose.dosimetry.internal.fractions import adult
+from omnidose.dosimetry.internal.s_values import MGY_PER_MBQ_H
 from omnidose.dosimetry.results import OrganDoses
 from omnidose.kinetics.biokinetics import (
+    RENAL_TRANSIT_H,
+    RENAL_URINE,
     BiokineticModel,
-    Excretion,
     biokinetic_model,
     measured_coefficients,
     time_integrated_coefficients_h,
@@ -26,13 +33,17 @@ from omnidose.validation import Context, Row, within
 
 #: Organs whose doses hang on a model of their own.
 _DRAWN_OTHERWISE = ("red-marrow", "gall-bladder")
-#: Time that ICRP's model of kidneys and bladder keeps urine in the kidneys (ICRP 53, section A.3), h.
-RENAL_TRANSIT_H = 5 / 60
+#: Shares of electrons below 200 keV from bone surfaces, and masses: ICRP Publication 30 (1979), table 7.4,
+#: from memory; red marrow of the equation-based adult of 1987.
+_ICRP30_ENDOSTEUM, _ICRP30_MARROW = 0.25, 0.5
+_ICRP30_ENDOSTEUM_G, _MARROW_1987_G = 120.0, 1120.0
+_BONE = ("trabecular-bone-surface", "cortical-bone-surface")
 
 
 def check_fdg_stylised(context: Context) -> Iterator[Row]:
     """Compare organ doses of 18F-FDG and another agent on the equation-based adults with published ones."""
     yield from _fdg()
+    yield from _phosphonates()
     yield from _ah113804()
     if context.reference is not None:
         yield from _recalled_organs(context.reference)
@@ -66,7 +77,7 @@ def _recalled_organs(reference: Path) -> Iterator[Row]:
     with (reference / "nm" / "organ_doses.csv").open(encoding="utf-8", newline="") as handle:
         rows = [r for r in csv.DictReader(handle) if r["model"].startswith("ICRP106/128")]
     model = biokinetic_model("18F-FDG", recalled=True)
-    hours = time_integrated_coefficients_h(model, nuclide("F-18").half_life_h, voiding=ICRP_ADULT_VOIDING)
+    hours = _icrp_hours(model, nuclide("F-18").half_life_h)
     doses = organ_doses_of_activity(adult("adult-male"), hours, "F-18")
     pairs = []
     for row in rows:
@@ -111,13 +122,10 @@ def _fdg() -> Iterator[Row]:
     """Compare 18F-FDG on the equation-based adult with what ICRP 106 gives for the same model."""
     half_life_h = nuclide("F-18").half_life_h
     model = biokinetic_model("18F-FDG", recalled=True)
-    hours = time_integrated_coefficients_h(model, half_life_h, voiding=ICRP_ADULT_VOIDING)
-    fractions = adult("adult-male")
-    doses = organ_doses_of_activity(fractions, hours, "F-18")
-    urine_h = renal_h(model, half_life_h)
-    kidneys_h = urine_h + kidneys_in_remainder_h(fractions, hours)
-    rest = {**hours, "remainder": hours["remainder"] + urine_h - kidneys_h, "kidneys": kidneys_h}
-    with_kidneys = organ_doses_of_activity(fractions, rest, "F-18")
+    hours = _icrp_hours(model, half_life_h)
+    doses = organ_doses_of_activity(adult("adult-male"), hours, "F-18")
+    without = time_integrated_coefficients_h(model, half_life_h, voiding=ICRP_ADULT_VOIDING)
+    no_transit = organ_doses_of_activity(adult("adult-male"), without, "F-18")
     woman = organ_doses_of_activity(adult("adult-female"), hours, "F-18")
     note = "; ".join(model.flags) + "; voids every 3.5 h"
     published = {str(r["quantity"]): r for r in load("saf_checks_doses").rows() if r["set"] == "fdg-mird"}
@@ -142,36 +150,74 @@ def _fdg() -> Iterator[Row]:
         )
     yield within(
         "18F-FDG: dose to the kidneys, urine on its way for 5 min",
-        with_kidneys.dose_of("kidneys"),
+        doses.dose_of("kidneys"),
         float(published["kidneys"]["value"]),
         unit="mGy/MBq",
         source=str(published["kidneys"]["source"]),
         tolerance_rel=0.10,
-        note=f"{urine_h:.4f} h of urine by the renal transit of ICRP 53, which the model's table lacks, with "
-        f"the kidneys' share of the remainder; without it {doses.dose_of('kidneys'):.4f} mGy/MBq. {note}",
+        note=f"{hours[RENAL_URINE]:.4f} h of urine by the renal transit of ICRP 53; without it "
+        f"{no_transit.dose_of('kidneys'):.4f} mGy/MBq. {note}",
     )
 
 
-def renal_h(model: BiokineticModel, half_life_h: float) -> float:
-    """Return the decays in the kidneys of what a model excretes with the urine, per administered activity.
-
-    What reaches the kidneys of each exponential that leaves with the urine, before it decays, stays there for
-    :data:`RENAL_TRANSIT_H`.
-    """
-    physical = math.log(2) / half_life_h
-    reached = 0.0
-    for part in model.retentions:
-        if part.excretion is Excretion.URINE:
-            leaving = math.log(2) / part.half_life_h
-            reached += part.fraction * leaving / (leaving + physical)
-    return reached * RENAL_TRANSIT_H
+def _icrp_hours(model: BiokineticModel, half_life_h: float) -> dict[str, float]:
+    """Return coefficients with the ICRP's model of kidneys and bladder."""
+    return time_integrated_coefficients_h(
+        model, half_life_h, voiding=ICRP_ADULT_VOIDING, renal_transit_h=RENAL_TRANSIT_H
+    )
 
 
-def kidneys_in_remainder_h(fractions: AbsorbedFractions, coefficients_h: Mapping[str, float]) -> float:
-    """Return the part of the remainder's coefficient that is in the kidneys, by mass."""
-    _saf, _std, mass_g = fractions.remainder(list(coefficients_h))
-    share = float(fractions.source_mass_g[fractions.source("kidneys")]) / mass_g
-    return coefficients_h["remainder"] * share
+def _phosphonates() -> Iterator[Row]:
+    """Bone scintigraphy: as published with ICRP 30's fractions in bone, and with ours."""
+    model = biokinetic_model("99mTc-phosphonates", recalled=True)
+    hours = _icrp_hours(model, nuclide("Tc-99m").half_life_h)
+    doses = {
+        person: organ_doses_of_activity(adult(f"adult-{person}"), hours, "Tc-99m")
+        for person in ("male", "female")
+    }
+    man, woman = doses["male"], doses["female"]
+    old = _with_icrp30(man, hours)
+    published = {str(r["quantity"]): r for r in load("saf_checks_doses").rows() if r["set"] == "phosphonates"}
+    note = "; ".join(model.flags) + "; voids every 3.5 h"
+    rule = (
+        f"electrons from bone by ICRP 30 (endosteum {_ICRP30_ENDOSTEUM_G:g} g, marrow {_MARROW_1987_G:g} g)"
+    )
+    for name, value, key, why in (
+        ("dose to the endosteum, " + rule, old.dose_of("endosteum"), "endosteum",
+         f"ours, 50 micrometres: {man.dose_of('endosteum'):.4f} mGy/MBq. {note}"),
+        ("effective dose with the weights of ICRP 60, " + rule, icrp60_of(old, woman),
+         "effective-dose-icrp60", f"with ours {icrp60_of(man, woman):.4f} mSv/MBq. {note}"),
+        ("dose to the bladder", man.dose_of("bladder"), "bladder", note),
+        ("dose to the kidneys", man.dose_of("kidneys"), "kidneys", note),
+        ("effective dose (ICRP 103), mean of man and woman",
+         float(effective_dose_of_activity(man, woman, purpose=DIAGNOSTIC).value.value), "effective-dose",
+         f"published on other phantoms. {note}"),
+    ):  # fmt: skip
+        yield within(
+            f"99mTc-phosphonates: {name}",
+            value,
+            float(published[key]["value"]),
+            unit=str(published[key]["unit"]),
+            source=str(published[key]["source"]),
+            tolerance_rel=0.10,
+            note=why,
+        )
+
+
+def _with_icrp30(doses: OrganDoses, hours: Mapping[str, float]) -> OrganDoses:
+    """Return the doses with electrons from bone surfaces shared out by the rule of ICRP 30."""
+    on_bone = {key: hours[key] for key in _BONE}
+    ours = organ_doses_of_activity(adult("adult-male"), on_bone, "Tc-99m")
+    electron = doses.qualities.index("electron")
+    per_g = MGY_PER_MBQ_H * 1000 * nuclide("Tc-99m").electron_energy_per_decay_kev
+    dose_mgy = doses.dose_mgy.copy()
+    for target, emitted_h, share, mass_g in (
+        ("endosteum", sum(on_bone.values()), _ICRP30_ENDOSTEUM, _ICRP30_ENDOSTEUM_G),
+        ("red-marrow", on_bone["trabecular-bone-surface"], _ICRP30_MARROW, _MARROW_1987_G),
+    ):
+        t = doses.organs.index(target)
+        dose_mgy[t, electron] += per_g * emitted_h * share / mass_g - ours.dose_mgy[t, electron]
+    return replace(doses, dose_mgy=dose_mgy)
 
 
 def icrp60_of(man: OrganDoses, woman: OrganDoses) -> float:
