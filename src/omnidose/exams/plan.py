@@ -166,8 +166,8 @@ def _exposures(
             planned.append(PlannedExposure(modality=modality, claim=claim, exposure=exposure, series=series))
     if faults and not planned:
         raise faults[0]
-    # Scans with images of their own come first: the report shows the first.
-    planned.sort(key=lambda item: item.claim.borrowed)
+    # A therapy, then scans with images of their own come first: the report shows the first.
+    planned.sort(key=lambda item: (not getattr(item.exposure, "therapy", False), item.claim.borrowed))
     if options.ctdivol_mgy is not None and sum(own_images) > 1:
         raise InputError(
             f"--ctdivol-mgy was given, but {sum(own_images)} scans were found and each has its own CTDIvol",

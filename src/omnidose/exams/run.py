@@ -17,6 +17,7 @@ from omnidose.dosimetry.results import ExposureResult, OrganDoses
 from omnidose.dosimetry.totals import total_organ_doses
 from omnidose.errors import CancelledError, InputError, OmnidoseError
 from omnidose.exams.bodies import PatientBody, body_of
+from omnidose.exams.options import EstimateOptions
 from omnidose.exams.plan import LeftOut, Plan, PlannedExposure, StageProgress
 from omnidose.ledger.events import History
 from omnidose.risk.exposures import dose_event
@@ -57,6 +58,14 @@ class ExamResult:
     history: History = ()
     left_out: tuple[LeftOut, ...] = ()
     warnings: tuple[str, ...] = ()
+
+
+def _options_of(plan: Plan, item: PlannedExposure) -> EstimateOptions:
+    """Return the options for one body: masks of a therapy are those of its reference CT and of no other."""
+    own = {body_key(e.series) for e in plan.exposures if getattr(e.exposure, "therapy", False)}
+    if plan.options.masks is None or not own or body_key(item.series) in own:
+        return plan.options
+    return replace(plan.options, masks=None)
 
 
 def body_key(series: Series) -> str:
@@ -113,7 +122,8 @@ def _run(plan: Plan, tell: StageProgress, simulate: Callable[..., Any] | None, c
             )
             try:
                 if key not in bodies:
-                    bodies[key] = body_of(item.series, plan.person, plan.options, progress=tell)
+                    options = _options_of(plan, item)
+                    bodies[key] = body_of(item.series, plan.person, options, progress=tell)
                 body = bodies[key]
                 result = _estimate(item, body.body, plan, stage, tell, simulate, cluster)
                 if body.without_contrast is not None:
@@ -215,6 +225,11 @@ def _with_map_of_images(result: ExposureResult, body: PatientBody) -> ExposureRe
     return replace(result, dose_map=replace(result.dose_map, volume=volume))
 
 
+#: Why a therapy has no lifetime risk.
+THERAPY_REASON = (
+    "A treatment: models of lifetime risk hold for doses far below these, and what counts here are effects "
+    "on tumour and organs."
+)
 #: Organs whose rise by contrast medium is worth a word: at least this much, and this many at most.
 CONTRAST_RISE, CONTRAST_NAMED = 0.03, 4
 
@@ -246,6 +261,8 @@ def _risk(plan: Plan, results: list[ExposureResult]) -> tuple[History, RiskResul
         history = tuple(dose_event(r, person_key=PERSON_KEY, age_y=plan.person.age_y) for r in results)
     except InputError as error:
         return (), None, str(error)
+    if any(result.therapy for result in results):
+        return history, None, THERAPY_REASON
     if not plan.options.completion:
         return history, None, "Organs beyond the images are missing: leave out --no-completion for a risk."
     if not plan.person.sex:

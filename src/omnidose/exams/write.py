@@ -47,6 +47,11 @@ LIMITS_OF = {
         "Electrons and positrons are averaged over the voxels of the image; nothing is said about cells.",
     ),
 }
+SERIES_LIMITS = (
+    "Activity is even within each outline where blur is corrected; outlines and scans lie as rigid bodies.",
+    "Electrons are averaged over outlines or voxels of the image; nothing is said about cells.",
+    "BED, EQD2 and limits of practice rest on models of external beams; none of them is measured here.",
+)
 LIMITS_OF_ALL = (
     "Organs that are not wholly in the images rest on a phantom scaled to the person.",
     "Lifetime risks are means over populations; they do not predict what happens to one person.",
@@ -307,12 +312,14 @@ def report_content(result: ExamResult) -> ReportContent:
     """Return what the report shows."""
     first = result.plan.exposures[0]
     body = result.bodies[body_key(first.series)]
+    therapy = any(exposure.therapy for exposure in result.results)
+    series = any(f.key == "series-outlines" for exposure in result.results for f in exposure.figures)
     kinds = dict.fromkeys(exposure.modality for exposure in result.results)
     dose: Volume | None = None
     if result.results[0].dose_map is not None:
         dose = result.results[0].dose_map.volume
     return ReportContent(
-        title="Organ doses of this examination",
+        title="Absorbed doses of this therapy" if therapy else "Organ doses of this examination",
         results=result.results,
         person=result.person,
         ct=body.image,
@@ -328,7 +335,13 @@ def report_content(result: ExamResult) -> ReportContent:
         provenance=result.results[0].provenance,
         limits=(
             *LIMITS,
-            *(line for kind in kinds for line in LIMITS_OF.get(kind, ())),
+            *(SERIES_LIMITS if series else ()),
+            *(
+                line
+                for kind in kinds
+                for line in LIMITS_OF.get(kind, ())
+                if not (series and kind == "nuclear")
+            ),
             *LIMITS_OF_ALL,
         ),
     )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from omnidose.anatomy.body import Origin
+from omnidose.anatomy.body import LESION, Origin
 from omnidose.anatomy.organs import organs
 from omnidose.dosimetry.results import Figure, OrganDoses
 from omnidose.report import words
@@ -89,18 +89,25 @@ def organ_rows(doses: OrganDoses) -> list[dict[str, Any]]:
 
 def _has_weight(row: dict[str, Any]) -> bool:
     known = organs().get(str(row["organ"]))
+    if str(row["organ"]).startswith(LESION):
+        return True
     return known is not None and (bool(known.tissue) or "lenses" in (known.key, known.parent))
 
 
+def _whole_of(key: str) -> str:
+    known = organs().get(key)
+    return known.parent if known is not None else ""
+
+
 def weighted_rows(doses: OrganDoses) -> list[dict[str, Any]]:
-    """Return the rows that a reader looks for: tissues with an ICRP 103 weight, and the eye lenses.
+    """Return the rows that a reader looks for: tissues with an ICRP 103 weight, eye lenses, lesions.
 
     Bones and contents get higher doses than the organs that matter and would push them out of sight.
     Parts stand under their whole (``lungs``) if it is listed. If nothing is left, all rows.
     """
     rows = organ_rows(doses)
     present = {str(r["organ"]) for r in rows}
-    chosen = [r for r in rows if _has_weight(r) and organs()[str(r["organ"])].parent not in present]
+    chosen = [r for r in rows if _has_weight(r) and _whole_of(str(r["organ"])) not in present]
     return chosen or rows
 
 

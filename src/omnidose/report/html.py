@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from omnidose.quantities import EffectiveDose, Quantity, WeightedOrganSum
-from omnidose.report import charts, pictures, words
+from omnidose.report import charts, pictures, series, words
 from omnidose.report.content import ReportContent
 
 QUANTITY_NAMES = {"ctdivol": "CTDIvol", "dlp": "DLP", "ssde": "SSDE"}
@@ -147,6 +147,7 @@ def _exam(content: ReportContent, result: Any) -> dict[str, Any]:
         "figures": [c for f in result.figures if (c := charts.figure_chart(f)) is not None],
         "components": doses.components,
         "mean_component": _mean_std(doses.components),
+        "series": series.section(result),
     }
 
 
