@@ -232,6 +232,17 @@ def test_clocks_that_change_between_the_scans(series: Callable[..., SeriesExam])
     assert "clocks were changed" not in words(settled)
 
 
+def test_clocks_that_changed_before_the_first_scan(series: Callable[..., SeriesExam]) -> None:
+    """All objects have the offset of summer; the wall clock of the injection was that of winter."""
+    injected = datetime(2026, 3, 28, 21, 0, tzinfo=ZoneInfo("Europe/Berlin"))
+    exam = series(injected=injected, points=(1, 2))
+    assert exam.times_h == (25.0, 97.0)
+    assert "Clocks may have been changed" in words(exam)
+    settled = series({**GIVEN, "time_zone": "Europe/Berlin"}, injected=injected, points=(1, 2))
+    assert settled.times_h == TIMES_H[1:]
+    assert not settled.warnings
+
+
 def test_clocks_without_a_zone(series: Callable[..., SeriesExam]) -> None:
     def no_zone(item: Any, _scan: int) -> None:
         del item.TimezoneOffsetFromUTC

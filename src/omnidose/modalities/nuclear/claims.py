@@ -298,7 +298,7 @@ def _ct_of(scan: EmissionScan, inventory: Inventory) -> Series | None:
 
 
 def z_range(series: Series) -> tuple[float, float] | None:
-    """Return the lowest and the highest slice of a CT, LPS mm; None if it does not say where its slices lie."""
+    """Return the lowest and the highest slice of a CT, LPS mm; None if it does not say where they lie."""
     from omnidose.dicom.ct_frames import frames_of
 
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone, tzinfo
+from datetime import date, datetime, timedelta, timezone, tzinfo
 from typing import Any
 
 from omnidose.dicom.nm_series import NmFacts
@@ -16,6 +16,9 @@ from omnidose.errors import ContradictionError, DicomError
 from omnidose.modalities.nuclear.form import given_moment, zone_of
 from omnidose.modalities.nuclear.ingest_values import Notes
 from omnidose.modalities.nuclear.scans import SAME_MOMENT_S, offset_of
+
+#: Clocks are changed on Sundays of these months, in both hemispheres.
+_MONTHS_OF_CHANGE = (3, 4, 9, 10, 11)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +91,8 @@ def injection_of(
     elif given.has_date and "time_zone" not in values:
         zone = _zone_of_injection(given.start, clocks, notes)
     assert moment is not None  # injection_moment refused otherwise
-    _say_clocks(moment, clocks, notes)
+    if "time_zone" not in values:
+        _say_clocks(moment, clocks, notes)
     return moment.replace(tzinfo=zone)
 
 
@@ -112,9 +116,21 @@ def _zone_of_injection(start: str, clocks: list[Clock], notes: Notes) -> tzinfo:
 
 
 def _say_clocks(moment: datetime, clocks: list[Clock], notes: Notes) -> None:
+    """Say that times may be wrong by an hour where clocks may have been changed after the injection."""
     days = {moment.date(), *(c.start.date() for c in clocks)}
     if len(days) > 1 and not any(c.known for c in clocks):
         notes.warnings.append(
             "The time zone is unknown and scans and injection were on different days: if clocks were changed "
             "between them, times are wrong by one hour (say time_zone)."
         )
+    elif _may_have_changed(moment.date(), clocks[0].start.date()):
+        notes.warnings.append(
+            "Clocks may have been changed between the injection and the first scan, and the images give one "
+            "offset from UTC for both: if they were, times are wrong by one hour (say time_zone)."
+        )
+
+
+def _may_have_changed(first: date, last: date) -> bool:
+    """Return whether a Sunday of a month in which countries change their clocks lies after the first day."""
+    days = (first + timedelta(days=n) for n in range(1, (last - first).days + 1))
+    return any(day.weekday() == 6 and day.month in _MONTHS_OF_CHANGE for day in days)

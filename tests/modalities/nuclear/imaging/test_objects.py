@@ -102,7 +102,7 @@ def test_a_whole_patient_is_read_back(tmp_path: Path) -> None:
     assert [len(files) for files in written.files] == [81, 81]
     assert set(written.truth) == set(drawn.regions)
     with read_inventory(tmp_path) as inventory:
-        exam = MODALITY.ingest(MODALITY.claims(inventory)[0], written.given)
+        exam = MODALITY.ingest(MODALITY.claims(inventory)[0], written.given | {"time_zone": "Europe/Berlin"})
     assert isinstance(exam, SeriesExam)
     assert exam.times_h == (24.0, 72.0)
     assert exam.administration.assay_mbq == pytest.approx(drawn.assay_mbq, abs=0.01)
