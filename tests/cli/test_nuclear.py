@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from omnidose.cli.nuclear_fit import shapes_for
 from omnidose.cli.nuclear_kernel import sides_mm
 from omnidose.errors import InputError
 from omnidose.kinetics.exponentials import Shape
@@ -60,8 +59,6 @@ def test_three_points_are_no_retention(cli: Callable[..., Any], tmp_path: Path) 
     path.write_text(HEAD + "".join(f"{t},{100 * 2 ** (-t / 50)}\n" for t in (24.0, 96.0, 168.0)), "utf-8")
     said = cli("nuclear", "fit", path, "--nuclide", "Lu-177", "--std", "0.05", "--json")
     assert json.loads(said.out)["curves"][0]["shape"] == "mono"
-    assert Shape.RETAINED not in shapes_for(3)
-    assert Shape.RETAINED in shapes_for(4)
 
 
 def test_regions_and_a_drawing(cli: Callable[..., Any], tmp_path: Path) -> None:

@@ -18,10 +18,6 @@ from omnidose.errors import InputError
 if TYPE_CHECKING:
     from omnidose.kinetics.choice import Choice
     from omnidose.kinetics.curves import TimeIntegratedActivity
-    from omnidose.kinetics.exponentials import Shape
-
-#: A mono-exponential has a defined AICc with more points than this.
-_FEWEST_FOR_RETAINED = 3
 
 
 def fit(
@@ -59,12 +55,12 @@ def fit(
     curves = read_curves(
         curve, std_rel=std_rel, corrected_half_life_h=physical_h if decay_corrected else None
     )
-    choices = [choose_shape(c, half_life_h=physical_h, shapes=shapes_for(len(c))) for c in curves]
+    choices = [choose_shape(c, half_life_h=physical_h) for c in curves]
     if administered_mbq is not None:
         from omnidose.modalities.nuclear.planning.plausible import check_decays
 
         for choice in choices:
-            found_h = choice.best.integral.coefficient_h(administered_mbq)
+            found_h = choice.integral.coefficient_h(administered_mbq)
             check_decays(found_h, half_life_h=physical_h, where=choice.best.curve.name)
     if plot is not None:
         from omnidose.cli.nuclear_fit_plot import write_fit_plot
@@ -104,26 +100,13 @@ def physical_half_life_h(name: str, half_life_h: float | None) -> float:
     return nuclide(name).half_life_h
 
 
-def shapes_for(points: int) -> tuple[Shape, ...]:
-    """Return the shapes that may compete for a curve of so many points.
-
-    With three points AICc is defined for pure retention (one parameter) alone, which would win whatever the
-    points say; it stands for choice only where a falling exponential can be chosen too.
-    """
-    from omnidose.kinetics.exponentials import Shape
-
-    if points > _FEWEST_FOR_RETAINED:
-        return tuple(Shape)
-    return tuple(s for s in Shape if s is not Shape.RETAINED)
-
-
 def number(value: Any) -> float | None:
     """Return a number for JSON: None where it is not finite."""
     return float(value) if math.isfinite(value) else None
 
 
 def _integral(choice: Choice, average: bool) -> TimeIntegratedActivity:
-    return choice.averaged if average else choice.best.integral
+    return choice.averaged if average else choice.integral
 
 
 def _content(choice: Choice, average: bool, administered_mbq: float | None) -> dict[str, Any]:
@@ -148,6 +131,7 @@ def _content(choice: Choice, average: bool, administered_mbq: float | None) -> d
                 "aicc": number(f.aicc),
                 "time_integrated_activity_mbq_h": number(f.integral.value_mbq_h),
                 "rejection": f.rejection,
+                "why_not": choice.why_not(f),
             }
             for f in choice.fits
         ],
@@ -172,7 +156,7 @@ def _print(console: Console, choice: Choice, average: bool, administered_mbq: fl
             _text(f.chi2),
             _text(f.aicc),
             ", ".join(_text(t) for t in f.effective_half_lives_h),
-            "[green]taken[/green]" if f is choice.best else escape(f.rejection),
+            "[green]taken[/green]" if f is choice.best else escape(choice.why_not(f)),
         )
     console.print(table)
     console.print(f"Taken: {choice.best.shape.value}, {choice.reason}.", highlight=False)

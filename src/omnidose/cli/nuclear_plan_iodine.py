@@ -254,7 +254,6 @@ def decays_per_activity(
         For more decays than were administered.
     """
     from omnidose.cli.nuclear_curves import read_curves
-    from omnidose.cli.nuclear_fit import shapes_for
     from omnidose.kinetics.choice import choose_shape
     from omnidose.modalities.nuclear.planning.plausible import check_decays
     from omnidose.physics.nuclides import nuclide
@@ -264,7 +263,7 @@ def decays_per_activity(
         names = ", ".join(c.name for c in curves)
         raise InputError(f"the file holds {len(curves)} curves ({names})", where=str(path), allowed="one")
     curve, half_life_h = curves[0], nuclide(nuclide_name).half_life_h
-    choice = choose_shape(curve, half_life_h=half_life_h, shapes=shapes_for(len(curve)))
-    found = choice.best.integral.per_activity(administered_mbq)
+    choice = choose_shape(curve, half_life_h=half_life_h)
+    found = choice.integral.per_activity(administered_mbq)
     check_decays(found.value_mbq_h, half_life_h=half_life_h, where=str(path))
     return found
