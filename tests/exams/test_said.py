@@ -69,13 +69,18 @@ def test_a_refusal_names_the_flag_that_helps(tmp_path: Path) -> None:
 def test_one_activity_does_not_fit_two_administrations(tmp_path: Path) -> None:
     from omnidose.modalities.nuclear.proofs._small_exam import write_small
 
-    def next_day(item: object, _number: int) -> None:
+    def another(item: object, _number: int) -> None:
+        given = item.RadiopharmaceuticalInformationSequence[0]  # type: ignore[attr-defined]
+        given.RadiopharmaceuticalStartTime, given.RadiopharmaceuticalStartDateTime = (
+            "090000",
+            "20260304090000",
+        )
         item.SeriesInstanceUID += ".9"  # type: ignore[attr-defined]
         item.SOPInstanceUID += ".9"  # type: ignore[attr-defined]
         item.StudyInstanceUID += ".9"  # type: ignore[attr-defined]
 
     write_small(tmp_path / "one")
-    write_small(tmp_path / "two", next_day)
+    write_small(tmp_path / "two", another)
     with survey(tmp_path) as inventory:
         assert len(plan(inventory).exposures) == 2
         with pytest.raises(InputError, match="2 administrations"):

@@ -81,7 +81,7 @@ def read_rotations(header: Any) -> Rotations | None:
             where="RotationInformationSequence (0054,0052): ActualFrameDuration (0018,1242) in ms, "
             "NumberOfFramesInRotation (0054,0053)",
             allowed=f"{low:g} to {high:g} s",
-            todo="give scan_duration_s",
+            todo="say it with --given scan_duration_s=S",
         )
     step = number(items[0], "AngularStep") or 0.0
     first = number(items[0], "NumberOfFramesInRotation") or 0.0

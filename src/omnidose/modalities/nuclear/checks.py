@@ -11,9 +11,17 @@ LONG_TAIL = 0.2
 LIMITS = (
     "One time point: kinetics are assumed, not measured; of organs that fill or empty (bladder, bowel, "
     "kidneys) the dose may be wrong by a factor of two.",
-    "Recovery is not corrected: small hot structures are blurred by the camera, and their dose is too low.",
     "A diagnostic estimate: not for planning or verifying a therapy.",
 )
+#: Without a correction of partial volume.
+NOT_RECOVERED = (
+    "Recovery is not corrected: small hot structures are blurred by the camera, and their dose is too low."
+)
+
+
+def limits(exam: NuclearExam) -> tuple[str, ...]:
+    """Return the limits of validity of an estimate of this exam."""
+    return LIMITS if exam.image_fwhm_mm is not None else (LIMITS[0], NOT_RECOVERED, *LIMITS[1:])
 
 
 def plausibility_warnings(exam: NuclearExam) -> tuple[str, ...]:

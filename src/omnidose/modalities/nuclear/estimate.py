@@ -20,11 +20,12 @@ from omnidose.dosimetry.results import (
     OrganDoses,
     UncertaintyComponent,
 )
-from omnidose.modalities.nuclear.checks import LIMITS, plausibility_warnings
+from omnidose.modalities.nuclear.checks import limits, plausibility_warnings
 from omnidose.modalities.nuclear.doses import VoxelDoses, voxel_doses
 from omnidose.modalities.nuclear.exposure import DoseMethod, NuclearExam
 from omnidose.modalities.nuclear.mean_doses import mean_doses
 from omnidose.modalities.nuclear.organ_level import organ_level_doses, organ_level_figure
+from omnidose.modalities.nuclear.partial_volume import FWHM_STD_MM
 from omnidose.modalities.nuclear.place import place_component
 from omnidose.modalities.nuclear.time_integrals import TimeIntegrals, hours_per_mbq, integrate
 from omnidose.provenance import Assumption, Provenance
@@ -118,7 +119,7 @@ def estimate(
                     *plausibility_warnings(exam),
                     *integrals.notes,
                     *(note for note in voxels.notes if "g/cm3 was set to 0" not in note),
-                    *LIMITS,
+                    *limits(exam),
                     *(voxels.tally.warnings if voxels.tally is not None else ()),
                     *([voxels.tally.message] if voxels.tally is not None and voxels.tally.message else ()),
                 )
@@ -179,6 +180,16 @@ def components(
                 distribution=Distribution.NORMAL,
                 std_rel=tuple(float(v) for v in KERNEL_PHOTON_STD_REL * share),
                 text="photons by a kernel of endless soft tissue",
+            )
+        )
+    sharper = integrals.partial_volume
+    if sharper is not None:
+        found.append(
+            UncertaintyComponent(
+                key=f"recovery:{device}",
+                distribution=Distribution.LOGNORMAL,
+                std_rel=tuple(sharper.std_rel(key) for key in doses.organs),
+                text=f"partial volume: blur of the images known to {FWHM_STD_MM:g} mm (expert judgement)",
             )
         )
     return tuple(found)
@@ -294,6 +305,10 @@ def _provenance(
             "head_fraction": integrals.head_fraction,
             "tail_fraction": integrals.tail_fraction,
             "unseen": exam.unseen.value,
+            "image_fwhm_mm": exam.image_fwhm_mm,
+            "recovery_fraction": integrals.partial_volume.recovery_fraction
+            if integrals.partial_volume
+            else {},
             "entered": list(exam.entered),
         },
         assumptions=tuple(assumptions),

@@ -80,6 +80,8 @@ class NuclearExam:
         What is done with what was given and not seen.
     method
         None: chosen by the anatomy.
+    image_fwhm_mm
+        Blur of the images, if a person said one and wants the partial volume corrected; needs a CT.
     entered
         Keys that a person gave and the data did not.
     activity
@@ -97,6 +99,7 @@ class NuclearExam:
     unseen: Unseen = Unseen.TISSUE
     method: DoseMethod | None = None
     has_ct: bool = False
+    image_fwhm_mm: float | None = None
     entered: tuple[str, ...] = ()
     manufacturer: str = ""
     model: str = ""
@@ -118,6 +121,7 @@ class NuclearExam:
                 where="effective_half_life_h",
                 allowed=f"above 0, up to {self.half_life_h:.4g} h",
             )
+        self._check_blur()
         if self.hours_to_reference < -0.05:
             raise InputError(
                 f"the images show the activity {-self.hours_to_reference:.2f} h before the injection",
@@ -133,6 +137,21 @@ class NuclearExam:
                 where="RadionuclideTotalDose (0018,1074), Units (0054,1001), DecayCorrection (0054,1102)",
                 allowed=f"up to {100 * MOST_SEEN:.0f} %",
                 todo="check unit and amount, the times, and whether decay was corrected twice",
+            )
+
+    def _check_blur(self) -> None:
+        fwhm = self.image_fwhm_mm
+        if fwhm is None:
+            return
+        if not 0 < fwhm <= 40:
+            raise InputError(
+                f"images blurred by {fwhm:g} mm", where="image_fwhm_mm", allowed="above 0, to 40 mm"
+            )
+        if not self.has_ct:
+            raise InputError(
+                "the partial volume of a PET without a CT cannot be corrected: no outline is known",
+                where="image_fwhm_mm",
+                todo="add the CT of the study, or leave image_fwhm_mm out",
             )
 
     @property

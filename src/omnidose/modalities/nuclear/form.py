@@ -123,6 +123,7 @@ FIELDS = (
         label="Blur of the reconstructed images (full width at half maximum)",
         unit="mm",
         limits=(1, 40),
+        help="With it the partial volume of organs is corrected; one PET needs its CT for that.",
     ),
     FormField(
         key="decay_corrected_to",

@@ -99,6 +99,8 @@ def _one_pet(claim: Claim, payload: Payload, values: Mapping[str, Any]) -> Nucle
             "The time zone is unknown and the injection was on another day than the scan: if clocks were "
             "changed between them, the times are wrong by one hour (say --given time_zone=ZONE)."
         )
+    if "image_fwhm_mm" in values:
+        notes.enter("image_fwhm_mm", f"images blurred by {values['image_fwhm_mm']:g} mm (FWHM)")
     volume = replace(
         image.volume,
         array=np.asarray(image.volume.array * np.float32(image.volume.grid.voxel_volume_cm3 * 1e-6)),
@@ -124,6 +126,7 @@ def _one_pet(claim: Claim, payload: Payload, values: Mapping[str, Any]) -> Nucle
         unseen=Unseen(values.get("unseen", Unseen.TISSUE)),
         method=DoseMethod(values["method"]) if "method" in values else None,
         has_ct=payload.has_ct,
+        image_fwhm_mm=values.get("image_fwhm_mm"),
         entered=tuple(sorted(notes.entered)),
         manufacturer=facts.manufacturer,
         model=facts.model,

@@ -75,6 +75,9 @@ def ingest_series(key: str, payload: SeriesPayload, values: Mapping[str, Any]) -
     refuse_foreign(values, ("unseen",), "a SPECT or a time series")
     notes = Notes(values)
     points = payload.points
+    for point in points:
+        if point.scan.used.fault is not None:
+            raise point.scan.used.fault
     series = [p.scan.used.series for p in points]
     check_same_patient(series)
     facts = [read_nm_facts(s) if s.modality == "NM" else read_pet_facts(s) for s in series]
@@ -205,7 +208,7 @@ def _given(
             f"the time points give different activities: {', '.join(f'{a:g}' for a in amounts)} MBq",
             where="RadionuclideTotalDose (0018,1074)",
             allowed="one activity",
-            todo="give injected_mbq",
+            todo="say it with --given injected_mbq=MBQ",
         )
     _check_moments(series, items)
     first = items[0]
@@ -255,7 +258,7 @@ def _calibration(facts: list[NmFacts | PetFacts], values: Mapping[str, Any], not
             "the SPECT is in counts, and no header tells how many counts per second are one MBq",
             where="Units (0054,1001), RealWorldValueMappingSequence (0040,9096)",
             allowed="counts with a calibration, or Bq/mL",
-            todo="give calibration_cps_per_mbq",
+            todo="say it with --given calibration_cps_per_mbq=NUMBER",
         )
     if said is not None:
         notes.enter("calibration_cps_per_mbq", f"{said:g} counts per s and MBq")

@@ -94,7 +94,7 @@ def decay_moment(done: Corrections, said: str | None, notes: Notes) -> DecayMome
             else "nothing tells whether the images are corrected for decay",
             where="CorrectedImage (0028,0051); NM images have no attribute for the moment",
             allowed=", ".join(m.value for m in DecayMoment),
-            todo="give decay_corrected_to",
+            todo="say it with --given decay_corrected_to=MOMENT",
         )
     if done.decay and wanted is DecayMoment.NONE:
         raise ContradictionError(
@@ -122,8 +122,8 @@ def check_attenuation(done: Corrections, values: Mapping[str, Any], notes: Notes
                 "are no activities",
                 where="CorrectedImage (0028,0051)",
                 allowed="ATTN among the values",
-                todo="give the series with attenuation correction; if it was done and is not listed, give "
-                "attenuation_corrected=yes",
+                todo="give the series with attenuation correction; if it was done and is not listed, say "
+                "--given attenuation_corrected=yes",
             )
         notes.enter("attenuation_corrected", "attenuation is corrected")
     if not done.stated and not done.attenuation:
@@ -177,12 +177,14 @@ def duration_s(facts: NmFacts, values: Mapping[str, Any], notes: Notes, *, neede
             return float(said)
         if not needed:
             return 0.0
+        if facts.rotations_fault is not None:
+            raise facts.rotations_fault
         raise DicomError(
             "nothing tells how long the scan lasted"
             if rotations is None
             else f"the scan has {rotations.beds} beds, and counts of one bed belong to its own time alone",
             where="RotationInformationSequence (0054,0052): ActualFrameDuration, NumberOfFramesInRotation",
-            todo="give scan_duration_s",
+            todo="say it with --given scan_duration_s=S",
         )
     found = _of_rotations(rotations, heads, counts=counts, notes=notes)
     if said is not None and abs(said - found) > AGREE_REL * found:
@@ -201,7 +203,7 @@ def _of_rotations(rotations: Rotations, heads: int | None, *, counts: bool, note
                 f"the {rotations.views} views cover the whole turn: if several heads shared it, the scan "
                 "took a part of the time only",
                 where="RotationInformationSequence (0054,0052): NumberOfFramesInRotation, AngularStep",
-                todo="give detector_heads",
+                todo="say it with --given detector_heads=NUMBER",
             )
         notes.assume(
             "scan_duration_s",
@@ -253,7 +255,7 @@ def dead_time(facts: NmFacts, scan_s: float, values: Mapping[str, Any], notes: N
             "dead time hangs on the counts per second of a head, and nothing tells "
             + ("the number of heads" if heads is None else "how many counts the camera recorded"),
             where="CountsAccumulated (0018,0070), NumberOfDetectors (0054,0021)",
-            todo="give detector_heads" if heads is None else "leave dead_time_s out",
+            todo="say it with --given detector_heads=NUMBER" if heads is None else "leave dead_time_s out",
         )
     notes.enter("dead_time_s", f"dead time of {said:g} s")
     return facts.counts_accumulated / heads / scan_s, float(said)

@@ -122,7 +122,7 @@ def nuclide_of(
         raise DicomError(
             f"nothing tells which radionuclide was given{hint}",
             where="RadionuclideCodeSequence (0054,0300), RadionuclideHalfLife (0018,1075)",
-            todo="give nuclide",
+            todo="say it with --given nuclide=NAME, for example nuclide=F-18",
         )
     if name == rp.nuclide:
         for sentence in rp.notes:
@@ -145,7 +145,7 @@ def activity_of(rp: Radiopharmaceutical, values: Mapping[str, Any], notes: Notes
         raise DicomError(
             "nothing tells how much activity was given",
             where="RadionuclideTotalDose (0018,1074)",
-            todo="give injected_mbq",
+            todo="say it with --given injected_mbq=MBQ",
         )
     if said is None:
         return float(rp.total_mbq or 0.0)

@@ -11,16 +11,18 @@ import numpy.typing as npt
 from omnidose.anatomy.body import BodyModel
 from omnidose.errors import GeometryError
 from omnidose.modalities.nuclear.exposure import NuclearExam, Unseen
+from omnidose.modalities.nuclear.partial_volume import NO_ORGAN as NO_ORGAN
+from omnidose.modalities.nuclear.partial_volume import PartialVolume, correct
 from omnidose.volume import Grid, Volume
 
 #: A body must hold at least this share of the image's activity: else it is another body, or lies elsewhere.
 LEAST_INSIDE = 0.5
 #: Activity up to this far outside of tissue is the camera's blur, mm (two FWHM of a whole-body PET).
 BLUR_MM, MOVED_WORTH_A_WORD = 15.0, 0.02
+#: The sum of the image is kept to this by the correction of partial volume, or a word is said.
+TOTAL_WORTH_A_WORD = 0.05
 #: From this imaged share on, the unseen part of an organ is taken to be like the seen one.
 CUT_FRACTION = 0.5
-#: Tissue that is no organ with an uptake of its own.
-NO_ORGAN = frozenset({"soft-tissue", "muscle", "adipose-tissue", "skin"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,8 @@ class TimeIntegrals:
         Shares of the seen part before the moment of the image and after the scan.
     outside_fraction
         Share of the image's activity that lies in no tissue of the body and far from it (noise).
+    partial_volume
+        What its correction did; None without one.
     """
 
     mbq_s: Volume
@@ -51,6 +55,7 @@ class TimeIntegrals:
     tail_fraction: float
     outside_fraction: float
     notes: tuple[str, ...] = ()
+    partial_volume: PartialVolume | None = None
 
 
 def hours_per_mbq(exam: NuclearExam) -> tuple[float, float]:
@@ -139,7 +144,13 @@ def integrate(exam: NuclearExam, body: BodyModel) -> TimeIntegrals:
     before, after = hours_per_mbq(exam)
     seen = float(now.sum(dtype=np.float64))
     tissue = body.labels > 0
-    moved = into_the_body(now, tissue, body.grid)
+    sharper: PartialVolume | None = None
+    moved = 0.0
+    if exam.image_fwhm_mm is None:
+        moved = into_the_body(now, tissue, body.grid)
+    else:
+        now, sharper = correct(now, body, exam.image_fwhm_mm)
+        seen = float(now.sum(dtype=np.float64))
     inside = float(now[tissue].sum(dtype=np.float64))
     if inside < LEAST_INSIDE * exam.seen_mbq:
         raise GeometryError(
@@ -161,6 +172,13 @@ def integrate(exam: NuclearExam, body: BodyModel) -> TimeIntegrals:
             f"{100 * moved / seen:.0f} % of the image lay up to {BLUR_MM:g} mm outside of the skin, by the "
             "camera's blur, and were given back to the outermost tissue."
         )
+    if sharper is not None:
+        notes.append(sharper.note)
+        if abs(sharper.total_rel - 1) > TOTAL_WORTH_A_WORD:
+            notes.append(
+                f"The correction of partial volume changes the activity in the images by "
+                f"{100 * (sharper.total_rel - 1):+.0f} %: outlines and PET may not fit each other."
+            )
     elsewhere = _fill_unseen(now, exam, body, seen, notes)
     lost = max(0.0, exam.left_mbq - seen - elsewhere) / exam.left_mbq
     now *= np.float32(3600 * (before + after))
@@ -174,6 +192,7 @@ def integrate(exam: NuclearExam, body: BodyModel) -> TimeIntegrals:
         tail_fraction=1 - share,
         outside_fraction=1 - inside / seen,
         notes=tuple(notes),
+        partial_volume=sharper,
     )
 
 
