@@ -12,10 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omnidose.errors import InputError
+from omnidose.physics.alpha_stopping import alpha_range_g_cm2
+from omnidose.physics.nuclides import nuclide
 from omnidose.transport.dose_kernels.convolution import convolve, local_deposition
 from omnidose.transport.dose_kernels.nuclide_yields import yield_of
 from omnidose.transport.dose_kernels.spheres import sphere_s
 from omnidose.transport.dose_kernels.voxels import VoxelKernel, voxel_s
+from omnidose.transport.tally import MGY_PER_KEV_G
 from omnidose.volume import Grid, Volume
 
 SPACING = (2.0, 3.0, 4.0)
@@ -154,6 +157,28 @@ def test_a_sphere_against_voxels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     mass = float(inside.sum()) * made.voxel_g
     mean = float(dose.electron[inside].mean()) / float(inside.sum())
     assert mean == pytest.approx(sphere_s("Y-90", mass).electron_mgy, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("mass_g", "least", "most"), [(4.3e-9, 0.1, 0.2), (4.3e-6, 0.7, 0.9), (1.0, 0.99, 1.0)]
+)
+def test_alphas_leave_small_spheres(mass_g: float, least: float, most: float) -> None:
+    """Against straight tracks from random points in random directions."""
+    emitter = nuclide("At-211")
+    emitted = emitter.energy_per_decay_kev["alpha"] + emitter.energy_per_decay_kev["recoil"]
+    found = sphere_s(emitter, mass_g)
+    share = found.alpha_mgy * mass_g / (1e6 * MGY_PER_KEV_G) / emitted
+    assert least < share < most
+    rng = np.random.default_rng(1)
+    radius = found.radius_mm / 10 * 1.04
+    place, cosine = radius * rng.random(40_000) ** (1 / 3), rng.uniform(-1, 1, 40_000)
+    path = np.sqrt(radius**2 - place**2 * (1 - cosine**2)) - place * cosine
+    grid = np.geomspace(1.0, 9999.0, 4000)
+    kept = emitter.recoil_lines.energy_per_decay_kev
+    for kev, number in zip(emitter.alpha_lines.energy_kev, emitter.alpha_lines.per_decay, strict=True):
+        rest = np.interp(alpha_range_g_cm2(kev) - path, alpha_range_g_cm2(grid), grid, left=0.0)
+        kept += number * float((kev - rest).mean())
+    assert share == pytest.approx(kept / emitted, rel=0.015)
 
 
 def test_bad_spheres_are_refused() -> None:

@@ -30,7 +30,11 @@ class RadiationYield:
     photon_kev, photon_per_decay
         [p] energies and numbers of photons, those of annihilation included.
     alpha_kev
-        Energy of alphas per decay, with that of the recoil nuclei: absorbed where it is set free.
+        Energy of alphas per decay, with that of the recoil nuclei: absorbed where it is set free, but for
+        spheres.
+    alpha_line_kev, alpha_per_decay
+        [a] energies and numbers of alphas, for spheres as small as their ranges; what they do not carry of
+        ``alpha_kev`` stays where it is set free.
 
     Raises
     ------
@@ -47,6 +51,8 @@ class RadiationYield:
     photon_kev: ArrayF8 = field(default_factory=_none)
     photon_per_decay: ArrayF8 = field(default_factory=_none)
     alpha_kev: float = 0.0
+    alpha_line_kev: ArrayF8 = field(default_factory=_none)
+    alpha_per_decay: ArrayF8 = field(default_factory=_none)
 
     def __post_init__(self) -> None:
         for key in _ARRAYS:
@@ -58,6 +64,7 @@ class RadiationYield:
         if (
             self.electron_kev.shape != self.electron_per_decay.shape
             or self.photon_kev.shape != self.photon_per_decay.shape
+            or self.alpha_line_kev.shape != self.alpha_per_decay.shape
             or self.beta_edges_kev.size != (betas + 1 if betas else 0)
         ):
             raise InputError(
@@ -70,6 +77,8 @@ class RadiationYield:
             raise InputError("radiations hold numbers that are not finite or below 0", where=where)
         if np.any(np.diff(self.beta_edges_kev) <= 0):
             raise InputError("the edges of a beta spectrum must rise", where=where)
+        if self.alpha_line_kev @ self.alpha_per_decay > (1 + 1e-9) * self.alpha_kev:
+            raise InputError("lines of alphas hold more energy than all alphas", where=where)
         self._check_highest(self.electron_kev, HIGHEST_ELECTRON_KEV, "electron")
         self._check_highest(self.beta_edges_kev, HIGHEST_ELECTRON_KEV, "beta")
         self._check_highest(self.photon_kev, HIGHEST_PHOTON_KEV, "photon")
@@ -116,4 +125,6 @@ _ARRAYS = (
     "beta_per_decay",
     "photon_kev",
     "photon_per_decay",
+    "alpha_line_kev",
+    "alpha_per_decay",
 )

@@ -52,6 +52,7 @@ def yield_of(emitter: Nuclide | str, *, progeny: Mapping[str, float] | None = No
         [(lines, k) for n, k in members for lines in (n.photon_lines, n.annihilation_lines)]
     )
     edges_kev, betas = _continua([(c, k) for n, k in members for c in (n.beta_spectrum, n.positron_spectrum)])
+    alpha_line_kev, alphas = _lines([(n.alpha_lines, k) for n, k in members])
     alpha_kev = sum(
         k * (n.alpha_lines.energy_per_decay_kev + n.recoil_lines.energy_per_decay_kev) for n, k in members
     )
@@ -65,6 +66,8 @@ def yield_of(emitter: Nuclide | str, *, progeny: Mapping[str, float] | None = No
         photon_kev=photon_kev,
         photon_per_decay=photons,
         alpha_kev=float(alpha_kev),
+        alpha_line_kev=alpha_line_kev,
+        alpha_per_decay=alphas,
     )
 
 

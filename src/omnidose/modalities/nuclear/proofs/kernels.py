@@ -125,6 +125,8 @@ def _photons_only(emitted: RadiationYield) -> RadiationYield:
         beta_edges_kev=none,
         beta_per_decay=none,
         alpha_kev=0.0,
+        alpha_line_kev=none,
+        alpha_per_decay=none,
     )
 
 
