@@ -36,7 +36,7 @@ class NmFacts:
     start
         Begin of the acquisition by the camera's clock.
     rotations
-        None if the object does not say how long it lasted.
+        None if the object does not say how long it lasted, or something impossible (``rotations_fault``).
     heads
         Heads of the camera, if the object tells them against the rule (two detectors); else None.
     counts_accumulated
@@ -50,6 +50,7 @@ class NmFacts:
     start: datetime
     rotations: Rotations | None
     corrections: Corrections
+    rotations_fault: DicomError | None = None
     heads: int | None = None
     counts_accumulated: int | None = None
     dates_agree: bool = True
@@ -184,13 +185,19 @@ def _facts_and_frames(series: Series) -> tuple[NmFacts, list[Frame], list[NmScal
         )
     frames = nm_frames(series, scales)
     header = headers[0]
+    rotations, fault = None, None
+    try:
+        rotations = read_rotations(header)
+    except DicomError as error:  # it may not matter, or a person knows better
+        fault = error
     dates = {text(header, k) for k in ("StudyDate", "SeriesDate", "AcquisitionDate")} - {""}
     counts = number(header, "CountsAccumulated")
     facts = NmFacts(
         unit=scales[0].unit,
         unit_said_by=scales[0].said_by,
         start=min(clocks),
-        rotations=read_rotations(header),
+        rotations=rotations,
+        rotations_fault=fault,
         corrections=read_corrections(header),
         heads=_heads(header),
         # per slice it would be the sum of one slice

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone, tzinfo
 from typing import Any
 
+from omnidose.dicom.headers import parse_datetime
 from omnidose.dicom.nm_series import NmFacts
 from omnidose.dicom.pet_series import PetFacts
-from omnidose.dicom.pet_times import injection_moment
+from omnidose.dicom.pet_times import CLOCKS_S, LATEST_HALF_LIVES, injection_moment
 from omnidose.dicom.radiopharmaceutical import Radiopharmaceutical
 from omnidose.errors import ContradictionError, DicomError
 from omnidose.modalities.nuclear.form import given_moment, zone_of
@@ -59,41 +60,71 @@ def injection_of(
 ) -> datetime:
     """Return when it was injected, with the time zone."""
     first = clocks[0].start.replace(tzinfo=None)
-    written: datetime | None = None
-    if "injection_time" not in values or given.has_date:
-        try:
-            # no mending of shifted dates: every study may have been shifted by another number of days
-            written, assumed = injection_moment(
-                given.start, has_date=given.has_date, scan=first, half_life_h=half_life_h, dates_agree=False
-            )
-        except DicomError:
-            if "injection_time" not in values:
-                raise
-            assumed = ()
-        for sentence in assumed if "injection_time" not in values else ():
-            notes.assume("injection_time", sentence)
-            notes.warnings.append(sentence[0].upper() + sentence[1:] + ".")
-    moment, zone = written, clocks[0].zone
+    moment, zone = _written(given, first, half_life_h, values, notes), clocks[0].zone
     if "injection_time" in values:
         said = given_moment(values["injection_time"], scan=first)
-        moment, _ = injection_moment(
-            f"{said:%Y%m%d%H%M%S}", has_date=True, scan=first, half_life_h=half_life_h, dates_agree=False
-        )
-        if written is not None and abs((moment - written).total_seconds()) > SAME_MOMENT_S:
+        _check_order(said, first, half_life_h)
+        if moment is not None and abs((said - moment).total_seconds()) > SAME_MOMENT_S:
             raise ContradictionError(
-                f"an injection at {moment:%Y-%m-%d %H:%M} was said, but the data give "
-                f"{written:%Y-%m-%d %H:%M}",
+                f"an injection at {said:%Y-%m-%d %H:%M} was said, but the data give {moment:%Y-%m-%d %H:%M}",
                 where="injection_time; RadiopharmaceuticalStartDateTime (0018,1078)",
                 allowed=f"within {SAME_MOMENT_S / 60:g} minutes",
             )
-        if written is None:
-            notes.enter("injection_time", f"injection at {moment:%Y-%m-%d %H:%M}")
+        if moment is None:
+            notes.enter("injection_time", f"injection at {said:%Y-%m-%d %H:%M}")
+        moment = said
     elif given.has_date and "time_zone" not in values:
         zone = _zone_of_injection(given.start, clocks, notes)
-    assert moment is not None  # injection_moment refused otherwise
+    assert moment is not None  # the data gave one, a person did, or it was refused
     if "time_zone" not in values:
         _say_clocks(moment, clocks, notes)
     return moment.replace(tzinfo=zone)
+
+
+def _written(
+    given: Radiopharmaceutical,
+    first: datetime,
+    half_life_h: float,
+    values: Mapping[str, Any],
+    notes: Notes,
+) -> datetime | None:
+    """Return the moment that the data give; None if they give none that can be and a person says one.
+
+    Dates that do not fit are not mended, as they are for one PET: every study may have been shifted by
+    another number of days.
+    """
+    try:
+        moment = parse_datetime(given.start) if given.has_date else None
+        if moment is not None:
+            _check_order(moment, first, half_life_h)
+            return moment
+        moment, assumed = injection_moment(given.start, has_date=False, scan=first, half_life_h=half_life_h)
+    except DicomError:
+        if "injection_time" in values:
+            return None
+        raise
+    if "injection_time" in values:  # a time of day is no statement about the day
+        return None
+    for sentence in assumed:
+        notes.assume("injection_time", sentence)
+        notes.warnings.append(sentence[0].upper() + sentence[1:] + ".")
+    return moment
+
+
+def _check_order(moment: datetime, first: datetime, half_life_h: float) -> None:
+    """Refuse a first scan before the injection, or so late that nothing would be left to see."""
+    hours = (first - moment).total_seconds() / 3600
+    if -CLOCKS_S / 3600 <= hours <= LATEST_HALF_LIVES * half_life_h:
+        return
+    raise DicomError(
+        f"the injection ({moment:%Y-%m-%d %H:%M}) is after the first scan ({first:%Y-%m-%d %H:%M})"
+        if hours < 0
+        else f"the first scan ({first:%Y-%m-%d %H:%M}) is {hours / half_life_h:.0f} half-lives after the "
+        f"injection ({moment:%Y-%m-%d %H:%M}): nothing would be left to see",
+        where="RadiopharmaceuticalStartDateTime (0018,1078), AcquisitionTime (0008,0032)",
+        allowed=f"0 to {LATEST_HALF_LIVES:g} half-lives",
+        todo="if the header is wrong, say --given injection_time='YYYY-MM-DD HH:MM'",
+    )
 
 
 def _zone_of_injection(start: str, clocks: list[Clock], notes: Notes) -> tzinfo:
@@ -110,7 +141,7 @@ def _zone_of_injection(start: str, clocks: list[Clock], notes: Notes) -> tzinfo:
             "injection_time",
             "clocks were changed between the scans: the time of injection is taken to be by the clock of the "
             "first scan",
-            "say time_zone to settle it",
+            "say --given time_zone=ZONE to settle it",
         )
     return clocks[0].zone
 
@@ -121,12 +152,13 @@ def _say_clocks(moment: datetime, clocks: list[Clock], notes: Notes) -> None:
     if len(days) > 1 and not any(c.known for c in clocks):
         notes.warnings.append(
             "The time zone is unknown and scans and injection were on different days: if clocks were changed "
-            "between them, times are wrong by one hour (say time_zone)."
+            "between them, times are wrong by one hour (say --given time_zone=ZONE)."
         )
     elif _may_have_changed(moment.date(), clocks[0].start.date()):
         notes.warnings.append(
             "Clocks may have been changed between the injection and the first scan, and the images give one "
-            "offset from UTC for both: if they were, times are wrong by one hour (say time_zone)."
+            "offset from UTC for both: if they were, times are wrong by one hour (say --given "
+            "time_zone=ZONE)."
         )
 
 
