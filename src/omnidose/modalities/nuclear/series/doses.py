@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from math import inf, isfinite, log
+from math import log
 
 import numpy as np
 import numpy.typing as npt
@@ -26,8 +26,7 @@ from omnidose.dosimetry.internal_uncertainty import (
 from omnidose.errors import InputError
 from omnidose.kinetics.choice import choose_shape
 from omnidose.kinetics.curves import TimeActivityCurve
-from omnidose.kinetics.exponentials import Shape, parameter_count
-from omnidose.kinetics.fits import Fit, fit_curve
+from omnidose.kinetics.fits import Fit
 from omnidose.kinetics.voxels import fit_voxels, scale_shape
 from omnidose.modalities.nuclear.doses import emitted_by
 from omnidose.modalities.nuclear.series.curves import RegionCurve, curve_of_fit
@@ -67,16 +66,12 @@ class SeriesDoses:
 
 
 def fitted(sight: Sight, time_h: ArrayF8, half_life_h: float) -> Fit:
-    """Fit a falling exponential; more terms from five points on; pure retention where nothing leaves.
-
-    AICc chooses between falling shapes but is not asked about retention: with four points it wants a chi^2
-    lower by 12 before it gives that up, and an effective half-life of 140 h would be taken for the physical
-    one: 12 % of the integral for nothing.
+    """Fit the curve of an outline: the shape that :mod:`omnidose.kinetics.choice` takes.
 
     Raises
     ------
     InputError
-        For a single point.
+        For a single point, or points that no shape describes.
     """
     curve = TimeActivityCurve(
         time_h=time_h,
@@ -84,16 +79,7 @@ def fitted(sight: Sight, time_h: ArrayF8, half_life_h: float) -> Fit:
         std_mbq=sight.std_rel * sight.activity_mbq,
         name=sight.name,
     )
-    shapes = (Shape.MONO,) if len(curve) < 5 else (Shape.MONO, Shape.UPTAKE, Shape.BI)
-    fits = [
-        fit_curve(curve, s, half_life_h=half_life_h) for s in shapes if parameter_count(s) < len(curve) - 1
-    ]
-    accepted = [
-        fit for fit in fits or [fit_curve(curve, Shape.MONO, half_life_h=half_life_h)] if fit.accepted
-    ]
-    if accepted:
-        return min(accepted, key=lambda fit: fit.aicc if isfinite(fit.aicc) else inf)
-    return fit_curve(curve, Shape.RETAINED, half_life_h=half_life_h)
+    return choose_shape(curve, half_life_h=half_life_h).best
 
 
 def dose_factor(emitter: str, volume_cm3: float, density_g_cm3: float, std_rel: float) -> DoseFactor:
