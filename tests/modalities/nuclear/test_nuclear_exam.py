@@ -141,7 +141,7 @@ def test_form_checks_numbers_and_words() -> None:
         "injected_mbq": 200.0,
         "nuclide": "F-18",
     }
-    for bad in ({"injected_mbq": -1}, {"weight_kg": "heavy"}):
+    for bad in ({"injected_mbq": -1}, {"weight_kg": "heavy"}, {"detector_heads": 1.5}):
         with pytest.raises(RangeError):
             checked_values(bad)
     for bad in ({"method": "magic"}, {"unseen": "lost"}, {"speed": 3}, {"injected_mbq": "10 mCi"}):

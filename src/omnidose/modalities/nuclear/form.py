@@ -40,6 +40,8 @@ class FormField:
         Allowed texts; empty for a number or free text.
     limits
         Range of a number in ``unit``; None: free text.
+    whole
+        Whether the number counts things.
     """
 
     key: str
@@ -48,6 +50,7 @@ class FormField:
     choices: tuple[str, ...] = ()
     limits: tuple[float, float] | None = None
     help: str = ""
+    whole: bool = False
 
 
 FIELDS = (
@@ -95,6 +98,7 @@ FIELDS = (
     FormField(
         key="calibration_std_rel",
         label="Relative standard uncertainty of the calibration",
+        unit="1",
         limits=(0.001, 0.5),
         help="0.05 is 5 %, which is taken if nothing is said.",
     ),
@@ -108,7 +112,9 @@ FIELDS = (
     FormField(
         key="detector_heads",
         label="Heads of the camera that turned around the patient",
+        unit="heads",
         limits=(1, 4),
+        whole=True,
         help="Where views of all heads are counted together, the scan took the fewer seconds.",
     ),
     FormField(
@@ -212,11 +218,11 @@ def _number(item: FormField, value: Any) -> float:
     except ValueError:
         number = float("nan")
     low, high = item.limits or (0.0, 0.0)
-    if not low <= number <= high:
+    if not low <= number <= high or (item.whole and not number.is_integer()):
         raise RangeError(
             f"{item.label} of {value} {item.unit}".rstrip(),
             where=item.key,
-            allowed=f"{low:g} to {high:g} {item.unit}".rstrip(),
+            allowed=f"{low:g} to {high:g} {item.unit}".rstrip() + (", whole" if item.whole else ""),
         )
     return number
 
