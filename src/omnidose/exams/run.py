@@ -19,7 +19,7 @@ from omnidose.errors import CancelledError, InputError, OmnidoseError
 from omnidose.exams.bodies import PatientBody, body_of
 from omnidose.exams.options import EstimateOptions
 from omnidose.exams.plan import LeftOut, Plan, PlannedExposure, StageProgress
-from omnidose.ledger.events import History
+from omnidose.ledger.events import DoseEvent, History
 from omnidose.risk.exposures import dose_event
 
 if TYPE_CHECKING:
@@ -257,11 +257,16 @@ def _risk(plan: Plan, results: list[ExposureResult]) -> tuple[History, RiskResul
     """Return the dose history, the lifetime risk, or the reason why there is none."""
     from omnidose.risk.engine import lifetime_risk
 
-    try:
-        history = tuple(dose_event(r, person_key=PERSON_KEY, age_y=plan.person.age_y) for r in results)
-    except InputError as error:
-        return (), None, str(error)
-    if any(result.therapy for result in results):
+    therapy = any(result.therapy for result in results)
+    events: list[DoseEvent] = []
+    for result in results:
+        try:
+            events.append(dose_event(result, person_key=PERSON_KEY, age_y=plan.person.age_y))
+        except InputError as error:
+            if not therapy:
+                return (), None, str(error)
+    history = tuple(events)
+    if therapy:  # its own event counts, whatever the CTs beside it lack
         return history, None, THERAPY_REASON
     if not plan.options.completion:
         return history, None, "Organs beyond the images are missing: leave out --no-completion for a risk."

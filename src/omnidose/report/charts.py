@@ -20,6 +20,8 @@ LINES_MAX = 7
 CHART = (720.0, 320.0)
 MARGIN = (66.0, 12.0, 16.0, 46.0)
 DOTS_MAX = 10_000
+#: From this dose on a histogram is in Gy.
+GRAY_FROM_MGY = 10_000.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +115,17 @@ def weighted_rows(doses: OrganDoses) -> list[dict[str, Any]]:
 
 def organ_bars(doses: OrganDoses) -> tuple[Bar, ...]:
     """Return bars of the tissues with a weight, in per cent of the scale."""
-    rows = weighted_rows(doses)[:BARS_MAX]
+    rows = [row for row in weighted_rows(doses) if not str(row["organ"]).startswith(LESION)]
+    return _bars(rows[:BARS_MAX])
+
+
+def lesion_bars(doses: OrganDoses) -> tuple[Bar, ...]:
+    """Return bars of the lesions, on a scale of their own: they get more than any organ should."""
+    rows = [row for row in organ_rows(doses) if str(row["organ"]).startswith(LESION)]
+    return _bars(rows[:BARS_MAX])
+
+
+def _bars(rows: list[dict[str, Any]]) -> tuple[Bar, ...]:
     top = _scale_end(rows)
     bars = []
     for row in rows:
@@ -204,12 +216,13 @@ def dvh_chart(doses: OrganDoses, unit: str) -> LineChart | None:
         dvh = doses.dvh[name]
         above = dvh.dose_mgy[dvh.volume_fraction > 0.002]
         ends.append(float(above.max()) if above.size else 0.0)
-    x_ticks = nice_ticks(max(ends))
+    factor, unit = (0.001, "Gy") if unit == "mGy" and max(ends) >= GRAY_FROM_MGY else (1.0, unit)
+    x_ticks = nice_ticks(factor * max(ends))
     series = []
     for name in names:
         dvh = doses.dvh[name]
-        keep = dvh.dose_mgy <= x_ticks[-1]
-        x, y = dvh.dose_mgy[keep], dvh.volume_fraction[keep]
+        keep = factor * dvh.dose_mgy <= x_ticks[-1]
+        x, y = factor * dvh.dose_mgy[keep], dvh.volume_fraction[keep]
         thin = max(len(x) // 240, 1)
         series.append((words.organ_name(name), x[::thin], y[::thin]))
     y_ticks = [0.0, 0.25, 0.5, 0.75, 1.0]

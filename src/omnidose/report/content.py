@@ -74,11 +74,20 @@ class ReportContent:
 
     @property
     def relative_to(self) -> str:
-        """What relative doses refer to; empty if every result is absolute."""
-        for result in self.results:
-            if result.organ_doses.relative_to:
-                return result.organ_doses.relative_to
-        return ""
+        """What doses of the pictures and of the first exposure refer to; empty if they are absolute."""
+        return self.results[0].organ_doses.relative_to if self.results else ""
+
+    @property
+    def others_relative(self) -> tuple[str, ...]:
+        """Titles of the exposures that are relative where the first is not."""
+        if self.relative_to:
+            return ()
+        return tuple(result.title for result in self.results if result.organ_doses.relative_to)
+
+    @property
+    def therapy(self) -> bool:
+        """Whether one of the exposures was meant to treat."""
+        return any(result.therapy for result in self.results)
 
     @property
     def unit(self) -> str:

@@ -108,18 +108,23 @@ def _facts(content: ReportContent) -> list[tuple[str, str, str]]:
         for key, quantity in result.quantities.items():
             # a sum of relative doses is relative too
             unit = quantity.unit
-            if content.relative_to and isinstance(quantity, EffectiveDose | WeightedOrganSum):
-                unit = f"{unit} per {content.relative_to}"
+            relative_to = result.organ_doses.relative_to
+            if relative_to and isinstance(quantity, EffectiveDose | WeightedOrganSum):
+                unit = f"{unit} per {relative_to}"
             remark = result.title if len(content.results) > 1 else ""
-            if isinstance(quantity, EffectiveDose) and not content.relative_to:
+            if isinstance(quantity, EffectiveDose) and not relative_to:
                 remark = words.background_phrase(quantity, content.background_msv_per_y)
             if isinstance(quantity, WeightedOrganSum):
                 remark = words.TEXT["no_sums"]
             value = f"{words.number(float(quantity.value))} {unit}"
             out.append((_quantity_name(key, quantity), value, remark))
-    rows = [(r, result) for result in content.results for r in charts.weighted_rows(result.organ_doses)]
-    if rows:
-        row, _result = max(rows, key=lambda pair: float(pair[0]["dose_mgy"]))
+    therapies = [result for result in content.results if result.therapy]
+    for result in therapies:
+        out += series.therapy_facts(result)
+    alike = [r for r in content.results if r.organ_doses.relative_to == content.relative_to]
+    rows = [row for result in alike for row in charts.weighted_rows(result.organ_doses)]
+    if rows and not therapies:
+        row = max(rows, key=lambda row: float(row["dose_mgy"]))
         name = words.organ_name(str(row["organ"]))
         value = f"{words.number(row['dose_mgy'])} {row['unit']}"
         low, high = (words.number(row[key], 2) for key in ("low95_mgy", "high95_mgy"))
@@ -131,7 +136,7 @@ def _facts(content: ReportContent) -> list[tuple[str, str, str]]:
 def _exam(content: ReportContent, result: Any) -> dict[str, Any]:
     doses = result.organ_doses
     unit = f"mGy per {doses.relative_to}" if doses.relative_to else "mGy"
-    rows, bars = charts.organ_rows(doses), charts.organ_bars(doses)
+    rows, bars, lesions = charts.organ_rows(doses), charts.organ_bars(doses), charts.lesion_bars(doses)
     absent = [
         words.organ_name(o) for o, kind in zip(doses.organs, doses.origin, strict=True) if kind == "absent"
     ]
@@ -140,9 +145,10 @@ def _exam(content: ReportContent, result: Any) -> dict[str, Any]:
         "note": " ".join(words.exam_note(key, result.modality) for key in ("bars_note", "origin_note")),
         "unit": unit,
         "bars": bars,
+        "lesion_bars": lesions,
         "rows": [{**row, "name": words.organ_name(str(row["organ"]))} for row in rows],
         "absent": absent,
-        "more": len(rows) - len(bars),
+        "more": len(rows) - len(bars) - len(lesions),
         "dvh": charts.dvh_chart(doses, unit),
         "figures": [c for f in result.figures if (c := charts.figure_chart(f)) is not None],
         "components": doses.components,

@@ -14,17 +14,9 @@ from omnidose.report import charts, series_words, words
 MGY_PER_GY = 1000.0
 #: Names of the methods, in the order of the table.
 METHODS = {
-    "local": "Energy stays",
+    "local": "All energy stays",
     "convolution": "Kernels",
-    "monte-carlo": "Kernels for electrons, Monte Carlo for photons",
-}
-PARTS = {
-    "volume": "volume",
-    "recovery": "blur",
-    "calibration": "calibration",
-    "curve": "curve",
-    "registration": "registration",
-    "dose factor": "dose factor",
+    "monte-carlo": "Monte Carlo photons",
 }
 #: Decades of activity that a chart shows at most.
 DECADES = 4
@@ -77,6 +69,7 @@ def section(result: ExposureResult) -> dict[str, Any] | None:
         "charts": activity_charts(found.get("series-activity")),
         "methods": _methods(found.get("series-methods")),
         "effects": [_effect(row) for row in effects["rows"]],
+        "sources": _sources(effects["rows"]),
         "alpha": any(row["alpha_mgy"] > 0 for row in [*outlines, *effects["rows"]]),
         "limits": limit_bars(effects["limits"]),
         "patient": series_words.series_patient(outlines, effects["limits"]) if result.therapy else "",
@@ -84,6 +77,21 @@ def section(result: ExposureResult) -> dict[str, Any] | None:
         "physicist": series_words.series_physicist(outlines) if outlines else "",
         "text": series_words.SERIES,
     }
+
+
+def therapy_facts(result: ExposureResult) -> list[tuple[str, str, str]]:
+    """Return (name, value, remark) of what a reader of a therapy looks for first."""
+    doses = result.organ_doses
+    lesions = [key for key in doses.organs if key.startswith(LESION)]
+    shown: list[str] = [key for key in ("kidneys", "red-marrow") if key in doses.organs]
+    shown += sorted(lesions, key=lambda key: -doses.dose_of(key))[:1]
+    out = []
+    for key in shown:
+        low, high = (float(v) for v in doses.interval_mgy[doses.organs.index(key)])
+        most = " (the most of all lesions)" if key in lesions and len(lesions) > 1 else ""
+        name = f"{words.organ_name(key)}{most}"
+        out.append((name, f"{gray(doses.dose_of(key))} Gy", f"95 % interval {_range(low, high)} Gy"))
+    return out
 
 
 def gray(value_mgy: float) -> str:
@@ -96,7 +104,7 @@ def _range(low_mgy: float, high_mgy: float) -> str:
 
 
 def _outline(row: Mapping[str, Any], curve: Mapping[str, Any] | None) -> dict[str, Any]:
-    parts = {PARTS.get(key, key): value for key, value in row["parts_rel"].items()}
+    parts = {series_words.PARTS.get(key, key): value for key, value in row["parts_rel"].items()}
     ordered = sorted(parts.items(), key=lambda pair: -pair[1])
     return {
         "name": words.organ_name(row["organ"]),
@@ -215,8 +223,15 @@ def _effect(row: Mapping[str, Any]) -> dict[str, Any]:
         "eqd2": gray(row["eqd2_mgy"]),
         "alpha_beta": f"{row['alpha_beta_gy']:g}",
         "repair": f"{row['repair_h']:g}",
-        "source": row["source"],
     }
+
+
+def _sources(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return source -> organs, one line each."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(row["source"], []).append(words.organ_name(row["organ"]))
+    return [f"{', '.join(names)}: {source}" for source, names in found.items()]
 
 
 def limit_bars(limits: Sequence[Mapping[str, Any]]) -> list[LimitBar]:

@@ -29,6 +29,10 @@ SERIES = {
 }
 
 
+#: Names of the parts of an uncertainty.
+PARTS = {"recovery": "blur"}
+
+
 def series_patient(outlines: Sequence[Mapping[str, Any]], limits: Sequence[Mapping[str, Any]]) -> str:
     """Say to the patient what was found."""
     said = [
@@ -43,7 +47,7 @@ def series_patient(outlines: Sequence[Mapping[str, Any]], limits: Sequence[Mappi
         said.append(
             f"Your kidneys got about {number(row['value_mgy'] / 1000, 2)} gray (most likely between "
             f"{number(row['low95_mgy'] / 1000, 2)} and {number(row['high95_mgy'] / 1000, 2)}). Many clinics "
-            f"try to stay below {number(row['limit_mgy'] / 1000)} gray over all treatments together."
+            f"try to stay below {row['limit_mgy'] / 1000:g} gray over all treatments together."
         )
     if lesions:
         doses = sorted(row["dose_mgy"] / 1000 for row in lesions)
@@ -76,7 +80,7 @@ def series_physicist(outlines: Sequence[Mapping[str, Any]]) -> str:
     """Say to the physicist what the uncertainties are made of."""
     names: dict[str, list[str]] = {}
     for row in outlines:
-        names.setdefault(row["largest"], []).append(organ_name(row["organ"]))
+        names.setdefault(PARTS.get(row["largest"], row["largest"]), []).append(organ_name(row["organ"]))
     parts = "; ".join(f"{key}: {', '.join(organs)}" for key, organs in names.items())
     return (
         "Uncertainty after the EANM guidance of 2018 (volume, blur, calibration, curve, registration, dose "

@@ -53,6 +53,9 @@ TEXT = {
     "not a medical "
     "device and not a basis for treatment.",
     "not_for_treatment": "Imaging dose – not for treatment",
+    "therapy_stamp": "Dose after a therapy – not a basis for treatment",
+    "others_relative": "The images of these scans say nothing about the output of the scanner: their doses "
+    "are in mGy per mGy CTDIvol, and stand in no sum.",
     "relative": "The images say nothing about the output of the scanner, so every dose on this page is given "
     "in {unit}. Multiply by the displayed CTDIvol to get mGy. No risk can be stated.",
     "pictures_note": "Views are in radiological convention: the patient's right (R) is on the left "
@@ -60,8 +63,8 @@ TEXT = {
     "The {base} has a window of {level} ± {half} HU. Doses below {floor}, and air around the body, are left "
     "clear. The colours mix with the grey of the {base}: at full strength of the dose layer they are those "
     "of the scale.",
-    "bars_note": "Mean absorbed dose of the tissues that have a weight in ICRP 103, and of the lenses. "
-    "The pale band is the 95 % interval of everything that is known of ({known}); for {far} it "
+    "bars_note": "Mean absorbed dose of the tissues that have a weight in ICRP 103, of the lenses, and of "
+    "lesions. The pale band is the 95 % interval of everything that is known of ({known}); for {far} it "
     "spans factors and may run off the scale. The dark line is the statistical part of the Monte Carlo, "
     "which alone is never the accuracy of the dose.",
     "origin_note": "Segmented: outlined in the patient's images. Atlas: placed by registration. "

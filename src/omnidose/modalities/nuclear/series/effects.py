@@ -47,13 +47,11 @@ TISSUES = {
         repair_h=2.8,
         source=f"Barone et al. 2005, J Nucl Med 46:99S, {_QUOTED}",
     ),
-    "liver": Tissue(
-        alpha_beta_gy=2.5,
-        repair_h=2.5,
-        source=f"late effects of the liver, parameters used after radioembolisation, {_QUOTED}",
+    "liver": Tissue(alpha_beta_gy=2.75, repair_h=2.5, source=_MGH),
+    "red-marrow": Tissue(
+        alpha_beta_gy=10.0, repair_h=0.5, source="early effects of bone marrow, recalled, no source read"
     ),
-    "red-marrow": Tissue(alpha_beta_gy=10.0, repair_h=0.5, source=f"early effects of bone marrow, {_QUOTED}"),
-    "lesion": Tissue(alpha_beta_gy=10.0, repair_h=1.5, source=f"tumours in general, {_QUOTED}"),
+    "lesion": Tissue(alpha_beta_gy=10.0, repair_h=1.5, source=f"tumours in general: {_MGH}"),
 }
 
 
@@ -73,8 +71,8 @@ def effect_rows(doses: OrganDoses, rates: dict[str, DoseRate]) -> list[dict[str,
         Organ -> dose rate against time.
     """
     rows = []
-    for i, key in enumerate(doses.organs):
-        tissue = tissue_of(key)
+    for key in _in_order(doses):
+        i, tissue = doses.organs.index(key), tissue_of(key)
         if tissue is None or key not in rates or not doses.total_mgy[i] > 0:
             continue
         parts = dict(zip(doses.qualities, (float(v) for v in doses.dose_mgy[i]), strict=True))
@@ -100,6 +98,13 @@ def effect_rows(doses: OrganDoses, rates: dict[str, DoseRate]) -> list[dict[str,
             row["rbe_source"] = f"{ALPHA_RBE.endpoint}: {ALPHA_RBE.source}"
         rows.append(row)
     return rows
+
+
+def _in_order(doses: OrganDoses) -> list[str]:
+    """Return organs by the order of :data:`TISSUES`, then lesions; kidneys together if they are."""
+    lesions = [key for key in doses.organs if key.startswith(LESION)]
+    sides = () if "kidneys" in doses.organs else ("left-kidney", "right-kidney")
+    return [key for key in (*TISSUES, *sides) if key in doses.organs] + lesions
 
 
 def _effect(

@@ -71,8 +71,6 @@ def warnings(work: SeriesWork) -> tuple[str, ...]:
     """Return sentences that a report shows first."""
     exam, found, chosen = work.exam, work.decays, work.chosen
     said = [*exam.warnings]
-    for number, point in enumerate(exam.points, start=1):
-        said += [f"Scan {number}: {note}" for note in point.notes]
     said += work.aligned.warnings
     if is_assumed(exam) and chosen.sights:
         said.append(f"{work.blur_said}.")
