@@ -112,6 +112,14 @@ def test_outlines_of_a_phantom_do_not_count(body: BodyModel) -> None:
         correct(seen(body), guessed, FWHM_MM)
 
 
+def test_fitted_outlines_are_told(body: BodyModel) -> None:
+    fitted = replace(body, organs=tuple(replace(o, origin=Origin.ATLAS) for o in body.organs))
+    _found, did = correct(seen(body), fitted, FWHM_MM)
+    assert did.fitted == ("liver", "left-kidney", "spleen")
+    assert "3 outlines were fitted" in did.note
+    assert "fitted" not in correct(seen(body), body, FWHM_MM)[1].note
+
+
 def test_thin_regions_join_the_rest(body: BodyModel) -> None:
     labels = body.labels.copy()
     labels[15, 25:27, 28:31] = 5  # a speck of a few voxels

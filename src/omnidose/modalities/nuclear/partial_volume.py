@@ -47,6 +47,10 @@ class PartialVolume:
         Region -> share of its true mean that the image shows (above 1: its neighbours shine in).
     blur_rel_per_mm
         Region -> relative change of its activity when the blur is taken 1 mm wider.
+    left_out
+        Regions too thin or too small, which joined the rest.
+    fitted
+        Organs whose outlines were fitted to the CT and not drawn: their correction is partial.
     total_rel
         Activity after the correction over that of the image.
     """
@@ -55,7 +59,8 @@ class PartialVolume:
     recovery_fraction: dict[str, float]
     blur_rel_per_mm: dict[str, float]
     total_rel: float
-    left_out: tuple[str, ...] = field(default=())
+    left_out: tuple[str, ...] = ()
+    fitted: tuple[str, ...] = field(default=())
 
     def std_rel(self, organ: str) -> float:
         """Return what an uncertain blur adds to the dose of an organ, relative; 0 for what is no region."""
@@ -75,6 +80,12 @@ class PartialVolume:
         return (
             f"Partial volume is corrected for a blur of {self.fwhm_mm:g} mm (FWHM) by the organs' outlines, "
             f"lowest recoveries {lowest}. Small hot structures inside an organ are not."
+            + (
+                f" {len(self.fitted)} outlines were fitted to the CT and not drawn: there the correction is "
+                "partial (give masks of the organs that matter)."
+                if self.fitted
+                else ""
+            )
         )
 
 
@@ -140,6 +151,7 @@ def correct(now: ArrayF4, body: BodyModel, fwhm_mm: float) -> tuple[ArrayF4, Par
         blur_rel_per_mm=dict(zip(regions, slope.tolist(), strict=True)),
         total_rel=float(out.sum(dtype=np.float64) / now.sum(dtype=np.float64)),
         left_out=left_out,
+        fitted=tuple(o.key for o in body.organs if o.key in regions and o.origin is Origin.ATLAS),
     )
 
 
