@@ -90,8 +90,8 @@ def check_water_cylinders(context: Context) -> Iterator[Row]:
             unit="mGy/mGy",
             source=_SSDE,
             tolerance_rel=0.15 + 3 * std,
-            note=f"beyond 15 % by less than three own standard errors ({100 * std:.2f} %) is not beyond; 120 kV; "
-            "the report's factors mix scans of several lengths",
+            note=f"beyond 15 % by less than three own standard errors ({100 * std:.2f} %) is not beyond; "
+            "120 kV; the report's factors mix scans of several lengths",
         )
 
 
