@@ -140,9 +140,76 @@ def test_verification(cli: Callable[..., Any]) -> None:
     said = cli("nuclear", "plan", "verify", *options, "--prescription", "2.5", "--name", "kidneys")
     assert "kidneys: -15 % against the plan, within" in said.out
     assert "with a probability of 72 %" in said.out
+    assert "Next cycle: at least 0 MBq" not in said.out
     assert json.loads(cli("nuclear", "plan", "verify", *options, "--json").out)["ratio"] == pytest.approx(
         0.8485, abs=1e-3
     )
+
+
+def test_verification_from_a_curve_with_earlier_cycles(cli: Callable[..., Any], tmp_path: Path) -> None:
+    curve, cycles = tmp_path / "kidney.csv", tmp_path / "cycles.csv"
+    curve.write_text("time_h,activity_mbq\n3.74,98.56\n27.73,73.6\n103.09,25.4\n123.98,19.05\n", "utf-8")
+    cycles.write_text("organ,activity_mbq,dose_gy,std_rel\nkidneys,7400,4.1,0.08\n", "utf-8")
+    options = (
+        "--planned", "0.43", "--planned-std", "0.2", "--planned-activity", "7400", "--administered", "7210",
+        "--curve", curve, "--mass-g", "150", "--point-std", "0.05", "--planned-half-life", "55",
+        "--name", "kidneys", "--limit", "kidneys", "--cycles", cycles,
+    )  # fmt: skip
+    said = cli("nuclear", "plan", "verify", *options)
+    assert said.code == 0, said.err
+    text = " ".join(said.out.split())
+    for words in (
+        "effective half-life 50.3 h",
+        "Against the plan: activity given -3 %, effective half-life -9 %",
+        "Next cycle: at most",
+        "sphere of soft tissue",
+        "common to cycles 0.11",
+    ):
+        assert words in text, words
+    content = json.loads(cli("nuclear", "plan", "verify", *options, "--json").out)
+    dose = content["delivered"]["dose_mgy"]
+    assert dose == pytest.approx(7651 * 3.6e9 * 147.3 * 1.602176634e-16 / 0.150 * 1000, rel=0.03)
+    # 23 Gy, of which 4.1 Gy and this one are gone, with a margin
+    most = (23_000 - 4100 - dose) / ((4100 / 7400 * dose / 7210) ** 0.5)
+    assert 0.6 * most < content["next_cycle_mbq"]["limit"] < most
+
+
+def test_verification_counts_what_a_lesion_still_needs(cli: Callable[..., Any], tmp_path: Path) -> None:
+    cycles = tmp_path / "cycles.csv"
+    cycles.write_text("organ,activity_mbq,dose_gy,std_rel\nlesion,7400,30,0\n", "utf-8")
+    options = (
+        "--planned", "4.2", "--planned-std", "0.3", "--administered", "7400", "--achieved", "30",
+        "--achieved-std", "0", "--name", "lesion", "--prescription", "90", "--change-std", "0", "--cycles",
+        cycles,
+    )  # fmt: skip
+    content = json.loads(cli("nuclear", "plan", "verify", *options, "--json").out)
+    assert content["next_cycle_mbq"]["prescription"] == pytest.approx(7400.0)
+    assert content["reached_fraction"] == 0.0
+
+
+_VERIFY = ("verify", "--planned", "0.4", "--planned-std", "0.2", "--administered", "7400")
+_ACHIEVED = (*_VERIFY, "--achieved", "2.6", "--achieved-std", "0.1")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (_VERIFY, "either --achieved"),
+        ((*_VERIFY, "--curve", "x.csv"), "without the mass"),
+        ((*_ACHIEVED, "--curve", "x.csv"), "either --achieved"),
+        ((*_ACHIEVED, "--planned-half-life", "50"), "needs the measured one"),
+        ((*_ACHIEVED, "--limit", "kidneys"), "the limit is of kidneys"),
+        ((*_ACHIEVED, "--cycles", "x.csv"), "need a --prescription"),
+        ((*_ACHIEVED, "--name", "kidneys", "--limit", "kidneys", "--common-std", "0.3"), "cannot share"),
+    ],
+)
+def test_verification_refuses_what_says_nothing(
+    cli: Callable[..., Any], arguments: tuple[str, ...], words: str
+) -> None:
+    said = cli("nuclear", "plan", *arguments)
+    assert said.code == 2
+    assert words in said.err
+    assert said.out == ""
 
 
 @pytest.mark.parametrize(

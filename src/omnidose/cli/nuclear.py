@@ -10,8 +10,9 @@ from omnidose.cli.nuclear_fit import fit
 from omnidose.cli.nuclear_kernel import kernel
 from omnidose.cli.nuclear_organ import organ
 from omnidose.cli.nuclear_plan import sirt
-from omnidose.cli.nuclear_plan_cycles import lutetium, marrow, verify_
+from omnidose.cli.nuclear_plan_cycles import lutetium, marrow
 from omnidose.cli.nuclear_plan_iodine import thyroid, thyroid_cancer
+from omnidose.cli.nuclear_plan_verify import verify_
 
 nuclear_app = typer.Typer(
     name="nuclear",

@@ -1,4 +1,4 @@
-"""``omnidose nuclear plan lutetium`` and ``verify``: cycles with 177Lu, and what a therapy reached."""
+"""``omnidose nuclear plan lutetium`` and ``marrow``: cycles with 177Lu, and red marrow from blood."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def lutetium(
         )
     courses = []
     for text in limits:
-        limit = _limit(text, half_life_h)
+        limit = limit_of(text, half_life_h)
         courses.append(
             Course(
                 limit=limit,
@@ -175,7 +175,7 @@ def _two_numbers(text: str, whole: str) -> tuple[float, float]:
     return first, second
 
 
-def _limit(text: str, half_life_h: float | None) -> Limit:
+def limit_of(text: str, half_life_h: float | None) -> Limit:
     """Return a usual limit by name, or ``organ=GY`` as an absorbed dose."""
     from omnidose.modalities.nuclear.planning.limits import Limit, usual_limit
     from omnidose.quantities import AbsorbedDose
@@ -288,48 +288,3 @@ def marrow(
     for flag in flags:
         note(console, flag)
     print_end(console, (dose.source,))
-
-
-def verify_(
-    planned_mgy_per_mbq: Annotated[
-        float, typer.Option("--planned", metavar="GY/GBQ", help="Dose per activity.")
-    ],
-    planned_std_rel: Annotated[float, typer.Option("--planned-std", metavar="REL")],
-    administered_mbq: Annotated[float, typer.Option("--administered", metavar="MBQ")],
-    achieved_gy: Annotated[float, typer.Option("--achieved", metavar="GY", help="Measured afterwards.")],
-    achieved_std_rel: Annotated[float, typer.Option("--achieved-std", metavar="REL")],
-    correlation_fraction: Annotated[
-        float, typer.Option("--correlation", metavar="R", help="Of both errors: same camera, same volume.")
-    ] = 0.0,
-    prescription_gy: Annotated[float | None, typer.Option("--prescription", metavar="GY")] = None,
-    name: Annotated[str, typer.Option(help="Organ or lesion.")] = "dose",
-    as_json: AsJson = False,
-) -> None:
-    """Compare a plan with the dose measured after the therapy."""
-    from omnidose.modalities.nuclear.planning.confidence import DosePerActivity
-    from omnidose.modalities.nuclear.planning.verification import verify
-
-    planned = DosePerActivity(name=name, median_mgy_per_mbq=planned_mgy_per_mbq, std_rel=planned_std_rel)
-    found = verify(
-        planned,
-        administered_mbq=administered_mbq,
-        achieved_mgy=1000 * achieved_gy,
-        achieved_std_rel=achieved_std_rel,
-        correlation_fraction=correlation_fraction,
-        prescription_mgy=None if prescription_gy is None else 1000 * prescription_gy,
-    )
-    if as_json:
-        print_json({"verification": found, "ratio": found.ratio, "sentence": found.sentence})
-        return
-    console = Console()
-    table = new_table(("", "Gy", "95 %"))
-    planned_95 = f"{found.planned_low95_mgy / 1000:.3g} – {found.planned_high95_mgy / 1000:.3g}"
-    achieved_95 = f"{found.achieved_low95_mgy / 1000:.3g} – {found.achieved_high95_mgy / 1000:.3g}"
-    table.add_row("planned", f"{found.planned_mgy / 1000:.3g}", planned_95)
-    table.add_row("achieved", f"{found.achieved_mgy / 1000:.3g}", achieved_95)
-    console.print(table)
-    say(console, escape(found.sentence))
-    if found.reached_fraction is not None:
-        say(
-            console, f"The prescription is reached with a probability of {100 * found.reached_fraction:.0f} %"
-        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import exp
+from math import exp, log
 from statistics import NormalDist
 
 import pytest
@@ -124,3 +124,20 @@ def test_refusals() -> None:
         GivenCycle(activity_mbq=1.0, dose_mgy=0.0, own_std_rel=0.1)
     with pytest.raises(InputError, match="probability"):
         Course(limit=MARROW, given=cycles(100.0)).largest_mbq(1.0)
+
+
+def test_the_least_activity_reaches_the_goal_with_the_probability() -> None:
+    """One measured cycle, nothing common: the total is D (1 + A / A1), with one log-normal error."""
+    lesion = Limit(organ="lesion", value=AbsorbedDose(60_000.0))
+    given = (GivenCycle(activity_mbq=7400.0, dose_mgy=25_000.0, own_std_rel=0.15),)
+    course = Course(limit=lesion, given=given)
+    z = NormalDist().inv_cdf(0.9)
+    expected = 7400.0 * (60_000.0 * exp(0.15 * z) / 25_000.0 - 1)
+    assert course.least_mbq(0.9) == pytest.approx(expected, rel=0.01)
+    assert course.least_mbq(0.5) < course.least_mbq(0.9)
+    assert course.largest_mbq(0.9) < course.least_mbq(0.5)  # the same number as a limit
+    assert course.reached_fraction < 1e-3
+    done = Course(limit=Limit(organ="lesion", value=AbsorbedDose(20_000.0)), given=given)
+    assert done.least_mbq(0.9) == 0.0
+    from_log = NormalDist().cdf(log(25 / 20) / 0.15)
+    assert done.reached_fraction == pytest.approx(from_log, abs=0.005)

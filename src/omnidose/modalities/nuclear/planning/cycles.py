@@ -134,10 +134,24 @@ class Course:
 
     def largest_mbq(self, probability_fraction: float = PROBABILITY) -> float:
         """Return the largest activity of one more cycle with which the limit is kept with a probability."""
-        check_probability(probability_fraction)
+        return self._filling_mbq(1 - probability_fraction)
+
+    def least_mbq(self, probability_fraction: float = PROBABILITY) -> float:
+        """Return the least activity of one more cycle that reaches the value, taken as a goal, with a
+        probability; 0 if the given cycles do so already."""
+        return self._filling_mbq(probability_fraction)
+
+    @property
+    def reached_fraction(self) -> float:
+        """Probability that the given cycles have reached the value already."""
+        return float((_drawn(self)[0] >= self.limit.value_mgy).mean())
+
+    def _filling_mbq(self, share_fraction: float) -> float:
+        """Return the activity that fills the value, or less than that does, in a share of the draws."""
+        check_probability(share_fraction)
         used, per_activity = _drawn(self)
         filling = self.limit.dose_mgy(self.limit.value_mgy - used) / per_activity[:, 0]
-        return float(np.quantile(filling, 1 - probability_fraction))
+        return float(np.quantile(filling, share_fraction))
 
     def kept_fractions(self, activity_mbq: float) -> ArrayF8:
         """[cycles] probability that the limit is kept after 1, 2, … more cycles of an activity."""

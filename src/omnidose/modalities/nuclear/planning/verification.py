@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import erf, exp, isfinite, log, sqrt
+from math import erf, exp, hypot, isfinite, log, sqrt
 
 from omnidose.errors import InputError
+from omnidose.kinetics.curves import TimeActivityCurve, TimeIntegratedActivity
 from omnidose.modalities.nuclear.planning.confidence import (
     DosePerActivity,
     check_positive,
@@ -13,6 +14,7 @@ from omnidose.modalities.nuclear.planning.confidence import (
     factor_at,
 )
 
+S_PER_H = 3600.0
 #: A difference is said to be one beyond this many standard deviations (95 %).
 _NOTABLE = 1.96
 
@@ -122,6 +124,155 @@ def verify(
         achieved_high95_mgy=achieved_mgy * factor,
         ratio_std_rel=sqrt(max(u * u + v * v - 2 * correlation_fraction * u * v, 0.0)),
         reached_fraction=reached,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What a changed dose per activity is made of: D / A goes as uptake over mass, times half-life.
+
+    Attributes
+    ----------
+    activity_ratio
+        Given over planned activity; 1 where it is not known.
+    half_life_ratio
+        Measured over planned effective half-life.
+    uptake_ratio
+        What is left of the change: uptake over mass (one exponential, for both).
+    """
+
+    activity_ratio: float
+    half_life_ratio: float
+    uptake_ratio: float
+
+    @property
+    def sentence(self) -> str:
+        """The parts in words."""
+        parts = (
+            ("activity given", self.activity_ratio),
+            ("effective half-life", self.half_life_ratio),
+            ("uptake per mass", self.uptake_ratio),
+        )
+        return ", ".join(
+            f"{name} {100 * (ratio - 1):+.0f} %"
+            for name, ratio in parts
+            if ratio != 1.0 or name != "activity given"
+        )
+
+
+def split_change(
+    found: Verification,
+    *,
+    planned_half_life_h: float,
+    half_life_h: float,
+    physical_half_life_h: float,
+    activity_ratio: float = 1.0,
+) -> Change:
+    """Split achieved over planned dose into half-life and uptake.
+
+    Parameters
+    ----------
+    found
+        Planned and achieved dose with the activity that was given.
+    planned_half_life_h, half_life_h
+        Effective half-lives of the plan and of the measurement.
+    activity_ratio
+        Given over planned activity; it changes the dose beside what ``found`` compares.
+
+    Raises
+    ------
+    InputError
+        For numbers that are not above 0, or half-lives longer than the physical one.
+    """
+    check_positive(
+        planned_half_life_h=planned_half_life_h, half_life_h=half_life_h, activity_ratio=activity_ratio
+    )
+    longest_h = max(planned_half_life_h, half_life_h)
+    if longest_h > physical_half_life_h * (1 + 1e-6):
+        raise InputError(
+            f"an effective half-life of {longest_h:.4g} h is longer than the physical one, "
+            f"{physical_half_life_h:.4g} h",
+            where="half_life_h, planned_half_life_h",
+            todo="check whether days were given, or the biological half-life",
+        )
+    by_half_life = half_life_h / planned_half_life_h
+    return Change(
+        activity_ratio=activity_ratio,
+        half_life_ratio=by_half_life,
+        uptake_ratio=found.ratio / by_half_life,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """Dose of a tissue that was measured after a therapy.
+
+    Attributes
+    ----------
+    dose_mgy, std_rel
+        Best estimate and relative standard uncertainty.
+    integral
+        Decays (MBq h) that it comes from.
+    half_life_h
+        Effective half-life of the last phase.
+    assumptions
+        What was taken for granted.
+    """
+
+    dose_mgy: float
+    std_rel: float
+    integral: TimeIntegratedActivity
+    half_life_h: float
+    assumptions: tuple[str, ...]
+
+
+def delivered_dose(
+    curve: TimeActivityCurve,
+    *,
+    nuclide: str,
+    mass_g: float,
+    mass_std_rel: float,
+    calibration_std_rel: float,
+) -> Delivered:
+    """Return the dose of a tissue from its activity after the therapy, as a sphere of its mass.
+
+    Parameters
+    ----------
+    curve
+        Activity (MBq) in the whole tissue, corrected for partial volume, not for decay.
+    nuclide
+        Emitter of electrons and photons.
+    mass_std_rel, calibration_std_rel
+        Of the mass, and of the camera: both scale the dose.
+
+    Raises
+    ------
+    InputError
+        For alpha emitters, a mass that is none, or a curve that no shape describes.
+    """
+    from omnidose.kinetics.choice import choose_shape
+    from omnidose.modalities.nuclear.planning.emitters import low_let_decays
+    from omnidose.transport.dose_kernels.nuclide_yields import yield_of
+    from omnidose.transport.dose_kernels.spheres import sphere_s
+
+    check_positive(mass_g=mass_g)
+    check_std(mass_std_rel=mass_std_rel, calibration_std_rel=calibration_std_rel)
+    members = low_let_decays(nuclide)
+    emitter = members[0][0]
+    choice = choose_shape(curve, half_life_h=emitter.half_life_h)
+    integral = choice.integral
+    emitted = yield_of(emitter, progeny={item.name: number for item, number in members[1:]})
+    per_mbq_h = sphere_s(emitted, mass_g).total_mgy * S_PER_H
+    return Delivered(
+        dose_mgy=per_mbq_h * integral.value_mbq_h,
+        std_rel=hypot(integral.std_rel, mass_std_rel, calibration_std_rel),
+        integral=integral,
+        half_life_h=float(choice.best.effective_half_lives_h[0]),
+        assumptions=(
+            "the tissue is a sphere of soft tissue with uniform activity",
+            "photons from activity elsewhere are left out",
+            f"uncertainties: mass {mass_std_rel:g}, calibration {calibration_std_rel:g}",
+        ),
     )
 
 
