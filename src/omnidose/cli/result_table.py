@@ -25,7 +25,7 @@ def print_result(console: Console, result: ExamResult) -> None:
         _print_doses(console, result.total, "Organ doses")
     else:  # a sum of absolute and relative doses would be no dose
         for number, part in enumerate(result.results, start=1):
-            _print_doses(console, part.organ_doses, f"Organ doses of scan {number}")
+            _print_doses(console, part.organ_doses, f"Organ doses of scan {number}: {part.title}")
     for part in result.results:
         _print_quantities(console, part)
     for warning in result.warnings:
@@ -39,15 +39,17 @@ def print_result(console: Console, result: ExamResult) -> None:
 def shown_rows(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], int]:
     """Return the rows worth a line on a screen, highest dose first, and the number of the others.
 
-    Worth a line are tissues with an ICRP 103 weight and the eye lenses, as a whole (lungs, not each of them).
+    Worth a line are tissues with an ICRP 103 weight and the eye lenses, as a whole (lungs, not each of them),
+    and lesions.
     """
+    from omnidose.anatomy.body import LESION
     from omnidose.anatomy.organs import organs
 
     vocabulary, present = organs(), {row["organ"] for row in rows}
 
     def counts(key: str) -> bool:
         item = vocabulary.get(key)
-        return (
+        return key.startswith(LESION) or (
             item is not None
             and (bool(item.tissue) or "lenses" in (key, item.parent))
             and item.parent not in present
@@ -55,7 +57,8 @@ def shown_rows(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], int]:
 
     finite = [row for row in rows if math.isfinite(row["dose_mgy"])]
     known = [row for row in finite if counts(row["organ"])] or finite
-    top_mgy = max((row["dose_mgy"] for row in known), default=0.0)
+    organ_mgy = [row["dose_mgy"] for row in known if not row["organ"].startswith(LESION)]
+    top_mgy = max(organ_mgy, default=0.0)
     shown = [
         row
         for row in known
@@ -78,8 +81,8 @@ def _print_doses(console: Console, doses: OrganDoses, title: str) -> None:
     for row in rows:
         table.add_row(
             row["organ"],
-            f"{row['dose_mgy']:.3g}",
-            f"{_two_digits(row['low95_mgy'])} – {_two_digits(row['high95_mgy'])}",
+            _digits(row["dose_mgy"], 3),
+            f"{_digits(row['low95_mgy'], 2)} – {_digits(row['high95_mgy'], 2)}",
             _percent(row["std_statistical_mgy"], row["dose_mgy"]),
             row["origin"],
             _percent(row["imaged_fraction"], 1.0),
@@ -94,9 +97,9 @@ def _print_doses(console: Console, doses: OrganDoses, title: str) -> None:
         )
 
 
-def _two_digits(value: float) -> str:
-    """Return two significant digits without a power of ten: 170, not 1.7e+02."""
-    return f"{float(f'{value:.2g}'):g}"
+def _digits(value: float, count: int) -> str:
+    """Return significant digits without a power of ten: 170, not 1.7e+02."""
+    return f"{float(f'{value:.{count}g}'):.15g}"
 
 
 def _percent(part: float, whole: float) -> str:
@@ -120,8 +123,8 @@ def _print_risk(console: Console, result: ExamResult) -> None:
     total = result.risk.total
     console.print(
         f"Lifetime risk of cancer from this exam (BEIR VII): about "
-        f"{_two_digits(1e5 * total.central_fraction)} in 100 000, 95 % interval "
-        f"{_two_digits(1e5 * total.lower_fraction)} to {_two_digits(1e5 * total.upper_fraction)}; "
+        f"{_digits(1e5 * total.central_fraction, 2)} in 100 000, 95 % interval "
+        f"{_digits(1e5 * total.lower_fraction, 2)} to {_digits(1e5 * total.upper_fraction, 2)}; "
         f"without it {1e5 * result.risk.baseline_fraction:.0f} in 100 000.",
         highlight=False,
     )
