@@ -213,7 +213,7 @@ def _change(
         planned_half_life_h=planned_half_life_h,
         half_life_h=half_life_h,
         physical_half_life_h=load_nuclide(nuclide).half_life_h,
-        activity_ratio=1.0 if planned_mbq is None else administered_mbq / planned_mbq,
+        activity_rel=1.0 if planned_mbq is None else administered_mbq / planned_mbq,
     )
 
 

@@ -60,12 +60,12 @@ def test_the_parts_of_a_change_make_the_whole(
         planned_half_life_h=planned,
         half_life_h=half_life,
         physical_half_life_h=PHYSICAL_H,
-        activity_ratio=activity,
+        activity_rel=activity,
     )
-    assert change.half_life_ratio * change.uptake_ratio == pytest.approx(found.ratio)
+    assert change.half_life_rel * change.uptake_rel == pytest.approx(found.ratio)
     # beside the dose that was planned for the planned activity
     planned_dose = 0.4 * 7400.0 / activity
-    parts = change.activity_ratio * change.half_life_ratio * change.uptake_ratio
+    parts = change.activity_rel * change.half_life_rel * change.uptake_rel
     assert parts == pytest.approx(dose / planned_dose)
     assert "effective half-life" in change.sentence
 

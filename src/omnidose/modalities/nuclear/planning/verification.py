@@ -133,25 +133,25 @@ class Change:
 
     Attributes
     ----------
-    activity_ratio
+    activity_rel
         Given over planned activity; 1 where it is not known.
-    half_life_ratio
+    half_life_rel
         Measured over planned effective half-life.
-    uptake_ratio
+    uptake_rel
         What is left of the change: uptake over mass (one exponential, for both).
     """
 
-    activity_ratio: float
-    half_life_ratio: float
-    uptake_ratio: float
+    activity_rel: float
+    half_life_rel: float
+    uptake_rel: float
 
     @property
     def sentence(self) -> str:
         """The parts in words."""
         parts = (
-            ("activity given", self.activity_ratio),
-            ("effective half-life", self.half_life_ratio),
-            ("uptake per mass", self.uptake_ratio),
+            ("activity given", self.activity_rel),
+            ("effective half-life", self.half_life_rel),
+            ("uptake per mass", self.uptake_rel),
         )
         return ", ".join(
             f"{name} {100 * (ratio - 1):+.0f} %"
@@ -166,7 +166,7 @@ def split_change(
     planned_half_life_h: float,
     half_life_h: float,
     physical_half_life_h: float,
-    activity_ratio: float = 1.0,
+    activity_rel: float = 1.0,
 ) -> Change:
     """Split achieved over planned dose into half-life and uptake.
 
@@ -176,7 +176,7 @@ def split_change(
         Planned and achieved dose with the activity that was given.
     planned_half_life_h, half_life_h
         Effective half-lives of the plan and of the measurement.
-    activity_ratio
+    activity_rel
         Given over planned activity; it changes the dose beside what ``found`` compares.
 
     Raises
@@ -185,7 +185,7 @@ def split_change(
         For numbers that are not above 0, or half-lives longer than the physical one.
     """
     check_positive(
-        planned_half_life_h=planned_half_life_h, half_life_h=half_life_h, activity_ratio=activity_ratio
+        planned_half_life_h=planned_half_life_h, half_life_h=half_life_h, activity_rel=activity_rel
     )
     longest_h = max(planned_half_life_h, half_life_h)
     if longest_h > physical_half_life_h * (1 + 1e-6):
@@ -197,9 +197,9 @@ def split_change(
         )
     by_half_life = half_life_h / planned_half_life_h
     return Change(
-        activity_ratio=activity_ratio,
-        half_life_ratio=by_half_life,
-        uptake_ratio=found.ratio / by_half_life,
+        activity_rel=activity_rel,
+        half_life_rel=by_half_life,
+        uptake_rel=found.ratio / by_half_life,
     )
 
 
