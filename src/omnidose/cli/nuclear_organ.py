@@ -234,7 +234,7 @@ def _doses(name: str, asked: Asked, activity_mbq: float | None, masses_g: Mappin
 
 def content_of(asked: Asked, doses: Mapping[str, OrganDoses], activity_mbq: float | None) -> dict[str, Any]:
     """Return what is printed, as plain JSON types."""
-    from omnidose.dosimetry.internal.bone import assumptions
+    from omnidose.dosimetry.internal.charged import assumptions
     from omnidose.dosimetry.internal.s_values import decays_in_place
 
     progeny = {
@@ -243,7 +243,9 @@ def content_of(asked: Asked, doses: Mapping[str, OrganDoses], activity_mbq: floa
     notes = list(asked.notes)
     if progeny:
         notes.append(f"progeny decay where they are made: {', '.join(progeny)}")
-    notes += assumptions(key for hours in asked.hours_by_sex.values() for key in hours)
+    named = [key for hours in asked.hours_by_sex.values() for key in hours]
+    for voxels in sorted({name in IMPORTED for name in doses}):
+        notes += [text for text in assumptions(named, voxels=voxels) if text not in notes]
     notes += _left_out(asked.nuclide, {asked.nuclide, *progeny})
     if any(_alpha_mgy(result) > 0 for result in doses.values()):
         notes.append(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from omnidose.anatomy.body import BodyModel, Organ, Origin
 from omnidose.anatomy.stylised import media
+from omnidose.dosimetry.internal.charged import all_targets, assumptions, charged_saf_per_kg
 from omnidose.dosimetry.internal.compute import compute_absorbed_fractions
 from omnidose.dosimetry.internal.fractions import PHANTOMS, AbsorbedFractions, adult, packaged
 from omnidose.dosimetry.internal.regions import (
@@ -23,6 +24,7 @@ from omnidose.dosimetry.internal.regions import (
     unnamed_tissues,
 )
 from omnidose.errors import InputError, RangeError
+from omnidose.physics.electron_stopping import csda_range_g_cm2
 from omnidose.volume import Grid
 
 
@@ -102,6 +104,37 @@ def test_monte_carlo_keeps_energy_and_order(small: AbsorbedFractions) -> None:
     assert np.all(
         small.saf_per_kg[0, :, small.target("liver")] > small.saf_per_kg[1, :, small.target("liver")]
     )
+
+
+def test_walls_of_voxels_get_what_crosses_their_area(small: AbsorbedFractions) -> None:
+    """Contents of 1 x 2 x 2 voxels of 1 cm have 16 faces; straight tracks carry A R / (8 V) through them."""
+    assert small.contact_cm2 == {"bladder-contents": 16.0}
+    wall = all_targets(small).index("bladder")
+    contents_g, wall_g = 4 * 1.04, float(small.target_mass_g[small.target("bladder")])
+    for energy_kev in (100.0, 500.0, 4000.0):
+        range_g_cm2 = float(csda_range_g_cm2(media()["soft-tissue"], energy_kev))
+        value = charged_saf_per_kg(small, "bladder-contents", energy_kev=energy_kev)[wall]
+        assert value == pytest.approx(1000 * 16 * range_g_cm2 / (8 * contents_g * wall_g))
+    wide = replace(small, contact_cm2={"bladder-contents": 1e4})
+    assert charged_saf_per_kg(wide, "bladder-contents")[wall] == pytest.approx(500 / contents_g)
+    surface = replace(small, contact_cm2={})
+    assert charged_saf_per_kg(surface, "bladder-contents")[wall] == pytest.approx(500 / contents_g)
+    assert charged_saf_per_kg(small, "bladder-contents", particle="alpha")[wall] == 0
+
+
+@pytest.mark.parametrize(
+    ("sources", "voxels", "word"),
+    [
+        (["bladder-contents"], True, "mean dose of the wall"),
+        (["bladder-contents"], False, "dose at the surface"),
+        (["stomach-contents"], True, "dose at the surface"),
+        (["cortical-bone"], False, "compact bone"),
+        (["skeleton"], False, "bone seekers"),
+    ],
+)
+def test_what_is_assumed_is_said(sources: list[str], voxels: bool, word: str) -> None:
+    assert any(word in text for text in assumptions(sources, voxels=voxels))
+    assert assumptions(["liver"], voxels=voxels) == ()
 
 
 def test_body_is_the_sum_of_its_parts(small: AbsorbedFractions) -> None:

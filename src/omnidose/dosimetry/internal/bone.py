@@ -91,7 +91,7 @@ def bone_fractions(source: str, particle: str, energy_kev: float, sex: str) -> t
     raise InputError(f"'{source}' is no source in bone", allowed=", ".join((*BONE_SOURCES, "red-marrow")))
 
 
-def assumptions(sources: Iterable[str]) -> tuple[str, ...]:
+def bone_assumptions(sources: Iterable[str]) -> tuple[str, ...]:
     """Return what a result must say about activity in bone and marrow."""
     named, found = set(sources), []
     if named & {*BONE_SOURCES, "red-marrow"}:

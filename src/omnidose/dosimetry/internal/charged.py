@@ -6,17 +6,25 @@ and in marrow and endosteum, whose cavities are as small as the ranges.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import numpy as np
 import numpy.typing as npt
 
 from omnidose.anatomy.organs import CONTENTS
-from omnidose.dosimetry.internal.bone import BONE_SOURCES, bone_fractions
+from omnidose.anatomy.stylised import media
+from omnidose.dosimetry.internal.bone import BONE_SOURCES, bone_assumptions, bone_fractions
 from omnidose.dosimetry.internal.fractions import AbsorbedFractions
 from omnidose.dosimetry.internal.marrow import own_fraction
-from omnidose.dosimetry.internal.regions import REMAINDER, TOTAL_BODY, drawn_source, unnamed_tissues
+from omnidose.dosimetry.internal.regions import (
+    REMAINDER,
+    TOTAL_BODY,
+    WALLS_OF_VOXELS,
+    drawn_source,
+    unnamed_tissues,
+)
 from omnidose.errors import InputError
+from omnidose.physics.electron_stopping import csda_range_g_cm2
 
 ArrayF8 = npt.NDArray[np.float64]
 
@@ -61,12 +69,17 @@ def charged_saf_per_kg(
     Returns
     -------
     ndarray
-        [targets of :func:`all_targets`] 1/kg. In the source 1/m; electrons in the wall around contents
-        1/(2 m of the contents), alpha particles 0; from bone and marrow the shares of
+        [targets of :func:`all_targets`] 1/kg. In the source 1/m; electrons in the wall around contents as
+        said below, alpha particles 0; from bone and marrow the shares of
         :func:`omnidose.dosimetry.internal.bone.bone_fractions` over the mass of the target; elsewhere 0.
 
     Notes
     -----
+    Electrons of contents give the surface of the wall 1/(2 m of the contents): ICRP 30, OLINDA. Where the
+    phantom was voxels and the area of contact is known, the walls of bladder, gall bladder and heart get the
+    mean over their mass, as in the ICRP's own voxel phantoms (ICRP 133 and 155): straight tracks of range R
+    carry A R / (8 V) of their energy through an area A out of a volume V, at most what the rule above says.
+
     Of what starts in red marrow it takes the share of
     :func:`omnidose.dosimetry.internal.marrow.own_fraction`, fat cells and trabeculae the rest.
 
@@ -96,12 +109,48 @@ def charged_saf_per_kg(
         if drawn != source:  # wall and contents are drawn as one
             contents_kg *= 1 - SMALL_INTESTINE_WALL_SHARE
         if particle == ELECTRON and CONTENTS[source] in out:
-            out[CONTENTS[source]] = 0.5 / contents_kg
+            out[CONTENTS[source]] = _wall_per_kg(fractions, source, contents_kg, energy_kev)
         if source in out:
             out[source] = 1 / contents_kg
     else:
         _tissue(out, drawn, 1 / self_mass_kg(fractions, drawn))
     return np.array([out[key] for key in targets])
+
+
+def by_energy(fractions: AbsorbedFractions, source: str) -> bool:
+    """Return whether the shares of electrons or alphas from a source go with their energy."""
+    return source in BY_ENERGY or source in fractions.contact_cm2
+
+
+def _wall_per_kg(fractions: AbsorbedFractions, source: str, contents_kg: float, energy_kev: float) -> float:
+    """Return the SAF of a wall for electrons of its contents."""
+    at_surface = 0.5 / contents_kg
+    if source not in fractions.contact_cm2:
+        return at_surface
+    range_g_cm2 = float(csda_range_g_cm2(media()["soft-tissue"], max(energy_kev, 1.0)))
+    leaves = fractions.contact_cm2[source] * range_g_cm2 / (8 * 1000 * contents_kg)
+    wall_g = float(fractions.target_mass_g[fractions.target(CONTENTS[source])])
+    return min(1000 * leaves / wall_g, at_surface)
+
+
+def assumptions(sources: Iterable[str], *, voxels: bool) -> tuple[str, ...]:
+    """Return what a result must say about activity in contents, bone and marrow.
+
+    Parameters
+    ----------
+    voxels
+        Whether the phantom's areas of contact are known (an imported phantom, not the packaged tables).
+    """
+    named = set(sources)
+    found = []
+    if named & {*WALLS_OF_VOXELS} and voxels:
+        found.append(
+            "electrons of urine, bile and blood: mean dose of the wall, as in the ICRP's voxel phantoms; at "
+            "the wall's surface (ICRP 30, OLINDA) it is up to 10 times as high"
+        )
+    elif named & {*CONTENTS}:
+        found.append("electrons of contents: dose at the surface of the wall (ICRP 30, OLINDA), not its mean")
+    return (*found, *bone_assumptions(named))
 
 
 def _tissue(out: dict[str, float], key: str, per_kg: float) -> None:

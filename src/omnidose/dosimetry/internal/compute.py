@@ -15,11 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from omnidose.anatomy.body import BodyModel
+from omnidose.anatomy.organs import CONTENTS
 from omnidose.data import load, user_cache_dir
 from omnidose.dosimetry.internal.fractions import ENERGIES_KEV, AbsorbedFractions
 from omnidose.dosimetry.internal.regions import (
     REMAINDER,
     TOTAL_BODY,
+    WALLS_OF_VOXELS,
     Kind,
     SourceRegion,
     drawn_source,
@@ -118,8 +120,31 @@ def compute_absorbed_fractions(
         target_mass_g=mass_g,
         tissues=tuple(key for key, region in known.items() if region.kind is Kind.TISSUE),
         remainder_without=frozenset(sources) - {REMAINDER} if REMAINDER in sources else frozenset(),
+        contact_cm2=contacts_cm2(body),
         notes=body.notes,
     )
+
+
+def contacts_cm2(body: BodyModel) -> dict[str, float]:
+    """Return the area of voxel faces between contents and their wall: bladder, gall bladder, heart.
+
+    Faces of voxels are up to 1.5 times the smooth surface, as they are for electrons that are followed in
+    them.
+    """
+    dx, dy, dz = (side / 10 for side in body.grid.spacing_mm)
+    labels = {organ.key: organ.label for organ in body.organs if organ.key not in body.absent}
+    found = {}
+    for contents in WALLS_OF_VOXELS:
+        wall = CONTENTS[contents]
+        if contents not in labels or wall not in labels:
+            continue
+        area_cm2 = 0.0
+        for axis, face_cm2 in enumerate((dx * dy, dx * dz, dy * dz)):
+            first, second = (np.moveaxis(body.labels, axis, 0)[part] for part in (slice(-1), slice(1, None)))
+            for inner, outer in ((first, second), (second, first)):
+                area_cm2 += face_cm2 * np.count_nonzero((inner == labels[contents]) & (outer == labels[wall]))
+        found[contents] = float(area_cm2)
+    return found
 
 
 def energies_for(parent: str) -> tuple[float, ...]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 
 import numpy as np
@@ -54,6 +54,10 @@ class AbsorbedFractions:
         All regions of the phantom that are tissue and overlap no other: what a remainder is made of.
     remainder_without
         The regions that a source ``remainder`` leaves out, if it was computed as one.
+    contact_cm2
+        Contents -> area between them and their wall, where the body was voxels; empty for the packaged
+        tables. Decides how electrons of contents reach a wall, see
+        :func:`omnidose.dosimetry.internal.charged.charged_saf_per_kg`.
     """
 
     phantom: str
@@ -68,6 +72,7 @@ class AbsorbedFractions:
     target_mass_g: ArrayF8
     tissues: tuple[str, ...]
     remainder_without: frozenset[str] = frozenset()
+    contact_cm2: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

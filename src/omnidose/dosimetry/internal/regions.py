@@ -18,6 +18,10 @@ from omnidose.errors import InputError
 TOTAL_BODY, REMAINDER = "total-body", "remainder"
 #: Not tissue: what fills hollow organs, and leaves. The blood of the heart and the lungs is tissue.
 _NOT_TISSUE = {*CONTENTS, "air-in-body", "kidneys-urine"} - {"heart-contents"}
+#: Contents whose electrons the ICRP follows in the voxels of its phantoms. Alimentary and respiratory tract
+#: have models of their own with target cells at a depth (abstract of ICRP Publication 155 (2023), whose adult
+#: values are those of ICRP 133).
+WALLS_OF_VOXELS = ("bladder-contents", "gall-bladder-contents", "heart-contents")
 #: Source regions that a body may not draw -> the drawn region where their photons start.
 DRAWN = {
     "small-intestine-contents": "small-intestine",

@@ -11,9 +11,9 @@ import numpy.typing as npt
 from omnidose.dosimetry.internal.charged import (
     ALPHA,
     ANY_KEV,
-    BY_ENERGY,
     ELECTRON,
     all_targets,
+    by_energy,
     charged_saf_per_kg,
     self_mass_kg,
 )
@@ -188,7 +188,7 @@ def _photons(
     energy = np.concatenate([part.energy_kev for part in lines])
     number = np.concatenate([part.per_decay for part in lines])
     soft = energy < LOCAL_KEV
-    # in marrow they stay; from bone they come 0.05 to 2 mm far, as electrons of this energy do
+    # in marrow they stay; from bone and contents they come 0.05 to 2 mm far, as electrons of this energy do
     slow_kev = 0.0 if source == MARROW else ANY_KEV
     local = charged_saf_per_kg(fractions, source, energy_kev=slow_kev, named=named)
     value = float(energy[soft] @ number[soft]) * local
@@ -227,7 +227,7 @@ def _by_energy(
     particle: str,
 ) -> ArrayF8:
     """Return keV/kg per decay of particles of many energies, taken together where shares change little."""
-    edges = EDGES_KEV if source in BY_ENERGY else (ANY_KEV,)
+    edges = EDGES_KEV if by_energy(fractions, source) else (ANY_KEV,)
     group = np.searchsorted(edges, energy_kev, side="right")
     out = np.zeros(len(all_targets(fractions)))
     for g in np.unique(group):
