@@ -122,3 +122,29 @@ def test_progeny_that_is_left_out_is_named(cli: Callable[..., Any]) -> None:
     assert any("not counted" in note and "Gd-149" in note for note in notes)
     notes = json.loads(cli("nuclear", "organ", "Lu-177", *options).out)["notes"]
     assert not any("not counted" in note for note in notes)
+
+
+def test_marrow_from_blood(cli: Callable[..., Any]) -> None:
+    with_blood = (*LUTETIUM, "--phantom", "adult-male", "--blood", "0.001", "--marrow-ratio", "1")
+    content = as_json(cli, *with_blood)
+    without = as_json(cli, *LUTETIUM, "--phantom", "adult-male")
+    more = dose(content, "adult-male", "red-marrow") - dose(without, "adult-male", "red-marrow")
+    # 147 keV per decay, 0.56 of it in marrow, of 0.001 MBq h per 1.06 g
+    assert more == pytest.approx(0.001 / 1.06 * 1000 * 147.3 * 0.56 * 1.602e-16 * 3.6e12, rel=0.1)
+    assert any("red marrow from blood" in note for note in content["notes"])
+    alone = cli(*LUTETIUM, "--blood", "0.001")
+    assert alone.code != 0
+    assert "ratio of marrow to blood" in alone.err
+    twice = cli(*with_blood, "--source", "red-marrow=0.1")
+    assert twice.code != 0
+    assert "already" in twice.err
+
+
+def test_bone_seekers_say_what_they_assume(cli: Callable[..., Any]) -> None:
+    content = as_json(
+        cli, "nuclear", "organ", "Ra-223", "--source", "trabecular-bone-surface=80", "--phantom", "adult-male"
+    )
+    rows = {row["organ"]: row for row in content["doses"]["adult-male"]}
+    for organ in ("endosteum", "red-marrow"):
+        assert 0.9 < rows[organ]["alpha"] / rows[organ]["dose"] < 1
+    assert any("50 micrometres" in note for note in content["notes"])

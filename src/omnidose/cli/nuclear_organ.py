@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -37,6 +37,7 @@ class Asked:
     nuclide: str
     hours_by_sex: dict[str, dict[str, float]]
     notes: tuple[str, ...]
+    marrow_from_blood: tuple[float, float] | None = None  # hours in 1 mL of blood; marrow to blood
 
     def hours(self, sex: str) -> dict[str, float]:
         """Return the coefficients of a phantom's sex.
@@ -65,6 +66,16 @@ def organ(
             "red-marrow, trabecular-bone-surface, cortical-bone …",
         ),
     ] = None,
+    blood: Annotated[
+        float | None,
+        typer.Option(
+            metavar="H", help="Decays in 1 mL of blood per activity (MBq h/MBq/mL): red marrow from blood."
+        ),
+    ] = None,
+    marrow_ratio: Annotated[
+        float | None,
+        typer.Option(metavar="RATIO", help="Activity of a gram of red marrow over a gram of blood."),
+    ] = None,
     agent: Annotated[str, typer.Option(help="A radiopharmaceutical with a packaged model: FDG …")] = "",
     phantom: Annotated[
         list[str] | None,
@@ -85,7 +96,7 @@ def organ(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Give the dose of every organ from activity in source regions; ``remainder`` is all other tissue."""
-    asked = asked_for(nuclide, source or [], agent, void_h)
+    asked = with_blood(asked_for(nuclide, source or [], agent, void_h), blood, marrow_ratio)
     masses = pairs(mass or [], "--mass", "kidneys=290")
     names = list(dict.fromkeys(phantom or ADULTS))
     doses = {}
@@ -100,6 +111,30 @@ def organ(
         print(json.dumps(content, indent=1, allow_nan=False))
         return
     _print(Console(), content)
+
+
+def with_blood(asked: Asked, blood_h: float | None, ratio_rel: float | None) -> Asked:
+    """Return what was asked for with red marrow from blood, if that was given.
+
+    Raises
+    ------
+    InputError
+        For one of both without the other, or red marrow twice.
+    """
+    if blood_h is None and ratio_rel is None:
+        return asked
+    if blood_h is None or ratio_rel is None:
+        raise InputError(
+            "red marrow from blood needs the decays in 1 mL of blood and the ratio of marrow to blood",
+            where="--blood, --marrow-ratio",
+            todo="the ratio is 1 for 177Lu-DOTATATE, 0.36 for what stays in plasma",
+        )
+    if any("red-marrow" in hours for hours in asked.hours_by_sex.values()):
+        raise InputError("red marrow has a coefficient already", where="--blood", todo="give one of both")
+    text = (
+        f"red marrow from blood: {blood_h:g} h in 1 mL, a gram of marrow {ratio_rel:g} times a gram of blood"
+    )
+    return replace(asked, notes=(*asked.notes, text), marrow_from_blood=(blood_h, ratio_rel))
 
 
 def pairs(texts: Sequence[str], option: str, example: str) -> dict[str, float]:
@@ -213,7 +248,7 @@ def _fractions(name: str, asked: Asked) -> AbsorbedFractions:
     say = Console(stderr=True)
     return compute_absorbed_fractions(
         body,
-        list(asked.hours(body.person.sex)),
+        [*asked.hours(body.person.sex), *(["red-marrow"] if asked.marrow_from_blood else [])],
         energies_kev=energies_for(asked.nuclide),
         progress=lambda text: say.print(f"[dim]{escape(text)}[/dim]", highlight=False),
     )
@@ -221,11 +256,16 @@ def _fractions(name: str, asked: Asked) -> AbsorbedFractions:
 
 def _doses(name: str, asked: Asked, activity_mbq: float | None, masses_g: Mapping[str, float]) -> OrganDoses:
     from omnidose.dosimetry.internal.doses import organ_doses_of_activity
+    from omnidose.dosimetry.internal.marrow import marrow_hours_from_blood
 
     fractions = _fractions(name, asked)
+    hours = dict(asked.hours(fractions.sex))
+    if asked.marrow_from_blood:
+        marrow_g = masses_g.get("red-marrow") or fractions.target_mass_g[fractions.target("red-marrow")]
+        hours["red-marrow"] = marrow_hours_from_blood(*asked.marrow_from_blood, float(marrow_g))
     return organ_doses_of_activity(
         fractions,
-        asked.hours(fractions.sex),
+        hours,
         asked.nuclide,
         activity_mbq=activity_mbq,
         masses_g=masses_g,
@@ -244,6 +284,7 @@ def content_of(asked: Asked, doses: Mapping[str, OrganDoses], activity_mbq: floa
     if progeny:
         notes.append(f"progeny decay where they are made: {', '.join(progeny)}")
     named = [key for hours in asked.hours_by_sex.values() for key in hours]
+    named += ["red-marrow"] if asked.marrow_from_blood else []
     for voxels in sorted({name in IMPORTED for name in doses}):
         notes += [text for text in assumptions(named, voxels=voxels) if text not in notes]
     notes += _left_out(asked.nuclide, {asked.nuclide, *progeny})

@@ -20,7 +20,13 @@ from omnidose.dosimetry.internal.doses import (
     organ_doses_of_activity,
 )
 from omnidose.dosimetry.internal.fractions import adult
-from omnidose.dosimetry.internal.marrow import own_fraction
+from omnidose.dosimetry.internal.marrow import (
+    BLOOD_G_CM3,
+    marrow_hours_from_blood,
+    marrow_hours_from_image,
+    own_fraction,
+    plasma_ratio,
+)
 from omnidose.dosimetry.internal.s_values import MGY_PER_MBQ_H, decays_in_place, s_values
 from omnidose.errors import InputError, RangeError
 from omnidose.physics.nuclides import nuclide
@@ -136,6 +142,41 @@ def test_radium_on_bone_gives_alphas_to_marrow_and_endosteum() -> None:
 def test_fast_electrons_leave_more_to_the_fat(one_kev: float, other_kev: float) -> None:
     slow, fast = own_fraction(np.sort([one_kev, other_kev]), "F")
     assert 1 >= slow >= fast - 1e-9 >= 0.4
+
+
+def test_marrow_from_blood_does_not_hang_on_its_mass() -> None:
+    """The dose to itself by hand: concentration times energy that stays; the same with half the mass."""
+    whole_g = 1000 * mass_kg("red-marrow")
+    for name in ("Lu-177", "Ac-225"):
+        doses = []
+        for marrow_g in (whole_g, whole_g / 2):
+            hours = marrow_hours_from_blood(0.002, 0.5, marrow_g)
+            masses = {"red-marrow": marrow_g}
+            table = s_values(MAN, name, ["red-marrow"], masses_g=masses)
+            charged_mgy = table.s_mgy_per_mbq_h[0, TARGETS.index("red-marrow"), 1:].sum()
+            doses.append(hours * charged_mgy)
+        assert doses[0] == pytest.approx(doses[1])
+        emitted = sum(
+            n * (nuclide(k).electron_energy_per_decay_kev + nuclide(k).energy_per_decay_kev["alpha"])
+            for k, n in decays_in_place(name).items()
+        )
+        local = 0.002 * 0.5 / BLOOD_G_CM3 * 1000 * emitted * MGY_PER_MBQ_H
+        assert 0.5 < doses[0] / local < 0.8
+    assert plasma_ratio(0.47) == pytest.approx(0.36, abs=0.002)
+    with pytest.raises(InputError, match="haematocrit of 45"):
+        plasma_ratio(45.0)
+    with pytest.raises(InputError, match="above 0"):
+        marrow_hours_from_blood(0.002, 0.0, whole_g)
+
+
+def test_marrow_from_bones_in_an_image() -> None:
+    assert marrow_hours_from_image({"lumbar-spine": 0.123}, "M") == pytest.approx(1.0, rel=0.001)
+    both = marrow_hours_from_image({"lumbar-spine": 0.123, "sacrum": 0.099}, "M")
+    assert both == pytest.approx(1.0, rel=0.002)
+    with pytest.raises(InputError, match="no red marrow in 'foot-bones'"):
+        marrow_hours_from_image({"foot-bones": 1.0}, "M")
+    with pytest.raises(InputError, match="no bone"):
+        marrow_hours_from_image({}, "F")
 
 
 def test_marrow_of_iodine_125_and_yttrium_90() -> None:

@@ -6,6 +6,7 @@ energy to both in the proportion of their masses: the cellularity. Faster ones c
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 
 import numpy as np
@@ -143,3 +144,90 @@ def _sites(sex: str) -> tuple[tuple[float, float], ...]:
     masses = target_mass_g("red-marrow", sex if sex in ("M", "F") else "M")
     total = sum(masses.values())
     return tuple((CELLULARITY[site.removesuffix(MEDULLARY)], mass / total) for site, mass in masses.items())
+
+
+#: Blood, g/cm3 (ICRP Publication 89).
+BLOOD_G_CM3 = 1.06
+#: Extracellular fluid that plasma's large molecules fill, as share of red marrow (Sgouros 1993, J Nucl Med
+#: 34:689; from memory).
+MARROW_FLUID_FRACTION = 0.19
+
+
+def plasma_ratio(haematocrit_fraction: float) -> float:
+    """Return marrow to blood by concentration, of a substance that stays in plasma and outside cells.
+
+    Parameters
+    ----------
+    haematocrit_fraction
+        Volume of cells in blood, 0.2 to 0.7; 0.47 gives 0.36.
+
+    Raises
+    ------
+    InputError
+        For another number.
+    """
+    if not 0.2 <= haematocrit_fraction <= 0.7:
+        raise InputError(
+            f"a haematocrit of {haematocrit_fraction:g}",
+            where="haematocrit_fraction",
+            allowed="0.2 to 0.7 (0.45 for 45 %)",
+        )
+    return MARROW_FLUID_FRACTION / (1 - haematocrit_fraction)
+
+
+def marrow_hours_from_blood(blood_h_per_cm3: float, ratio_rel: float, marrow_g: float) -> float:
+    """Return the time-integrated activity coefficient of red marrow from that of blood.
+
+    Parameters
+    ----------
+    blood_h_per_cm3
+        Decays in 1 mL of blood per administered activity, MBq h/MBq/mL.
+    ratio_rel
+        Activity of a gram of red marrow over that of a gram of blood: 1 for 177Lu-DOTATATE (Forrer 2009),
+        :func:`plasma_ratio` for what stays in plasma, more for what binds to marrow. No default: it decides.
+    marrow_g
+        Of the phantom whose S values are used. The dose of marrow to itself does not hang on it: a larger
+        marrow holds more, and its S value is smaller by the same factor.
+
+    Raises
+    ------
+    InputError
+        For numbers that are not positive.
+    """
+    for name, value in (
+        ("blood_h_per_cm3", blood_h_per_cm3),
+        ("ratio_rel", ratio_rel),
+        ("marrow_g", marrow_g),
+    ):
+        if not (np.isfinite(value) and value > 0):
+            raise InputError(f"a value of {value:g}", where=name, allowed="above 0")
+    return blood_h_per_cm3 / BLOOD_G_CM3 * ratio_rel * marrow_g
+
+
+def marrow_hours_from_image(hours_by_site: Mapping[str, float], sex: str) -> float:
+    """Return the time-integrated activity coefficient of all red marrow from that of some bones.
+
+    Parameters
+    ----------
+    hours_by_site
+        Skeletal site of ICRP 116 (``lumbar-spine``, ``sacrum``) -> coefficient of the whole site in the
+        images, h. All of it is taken as that of red marrow: bone, fat and blood of the site are counted with
+        it.
+    sex
+        ``M`` or ``F``: whose distribution of red marrow is taken (lumbar spine 12.3 %).
+
+    Raises
+    ------
+    InputError
+        For no site, a site without red marrow, or hours below 0.
+    """
+    masses = target_mass_g("red-marrow", sex)
+    if not hours_by_site:
+        raise InputError("no bone was given", where="hours_by_site", todo="for example lumbar-spine")
+    for site, hours in hours_by_site.items():
+        if site not in masses:
+            raise InputError(f"there is no red marrow in '{site}'", allowed=", ".join(masses))
+        if not (np.isfinite(hours) and hours >= 0):
+            raise InputError(f"a coefficient of {hours:g} h", where=site, allowed="0 or more")
+    share = sum(masses[site] for site in hours_by_site) / sum(masses.values())
+    return sum(hours_by_site.values()) / share
