@@ -222,7 +222,7 @@ def _others(folder: Path) -> Iterator[Row]:
     from omnidose.modalities.nuclear import MODALITY
 
     expected = (
-        ("NM-PetIm-Siemens.dcm", "one PET slice of many", "one PET slice is no volume"),
+        ("NM-PetIm-Siemens.dcm", "one PET slice of many", "one slice is no volume"),
         ("NM-NmIm-Siemens.dcm", "a planar bone scan", "no third dimension"),
         ("NM-NmIm-Siemens-s1-1.dcm", "projections of a SPECT", "projections of a SPECT"),
         ("NM-RRDSR-Siemens.dcm", "a dose report without images", "no images show where"),
