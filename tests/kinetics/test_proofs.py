@@ -7,9 +7,14 @@ from typing import Any
 
 import pytest
 
-from omnidose.kinetics import single_time_point
+from omnidose.kinetics import choice, single_time_point
 from omnidose.kinetics.bladder import Voiding
-from omnidose.modalities.nuclear.proofs import kinetics, kinetics_models, kinetics_uncertainty
+from omnidose.modalities.nuclear.proofs import (
+    _kinetics_choice,
+    kinetics,
+    kinetics_models,
+    kinetics_uncertainty,
+)
 from omnidose.validation import Context, Row, State
 
 CHECKS = (
@@ -66,3 +71,10 @@ def test_a_forgotten_ln_2_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_volume_counted_twice_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kinetics_uncertainty.RecoveryCurve, "volume_exponent", lambda _self, _volume_cm3: 1.0)
     assert any("first order" in name for name in failed(kinetics.check_uncertainty))
+
+
+def test_retention_that_competes_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "_PARENT", {})
+    failed = [row.name for row in _kinetics_choice.choice_rows(20) if row.state is not State.PASSED]
+    assert any("140 h, near the physical" in name for name in failed)
+    assert any("95 % intervals" in name for name in failed)

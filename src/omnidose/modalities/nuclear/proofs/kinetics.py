@@ -23,6 +23,7 @@ from omnidose.kinetics.single_time_point import (
     population_mbq_h,
 )
 from omnidose.kinetics.voxels import fit_voxels
+from omnidose.modalities.nuclear.proofs._kinetics_choice import choice_rows
 from omnidose.modalities.nuclear.proofs._kinetics_rows import LU177_H, said_row
 from omnidose.modalities.nuclear.proofs.kinetics_models import check_biokinetics
 from omnidose.modalities.nuclear.proofs.kinetics_uncertainty import check_uncertainty
@@ -56,6 +57,7 @@ def check_fits(context: Context) -> Iterator[Row]:
     yield from _shared_fits()
     yield from _physical_bound()
     yield from _coverage(1000 if context.full else 200)
+    yield from choice_rows(200 if context.full else 20)
     yield from _voxels(1_000_000 if context.full else 100_000, timed=context.full)
     if context.reference is not None and (context.reference / _PATIENT).is_file():
         yield from _patient(context.reference / _PATIENT)
