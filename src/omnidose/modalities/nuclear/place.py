@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
@@ -17,7 +19,11 @@ PLACE_MM = {Origin.ATLAS: 10.0, Origin.PHANTOM: 25.0}
 
 
 def place_component(
-    body: BodyModel, doses: OrganDoses, total_mgy: npt.NDArray[np.float32]
+    body: BodyModel,
+    doses: OrganDoses,
+    total_mgy: npt.NDArray[np.float32],
+    *,
+    place_mm: Mapping[Origin, float] = PLACE_MM,
 ) -> UncertaintyComponent | None:
     """Return the uncertainty of organ doses from the place of organs that nobody saw; None if all were seen.
 
@@ -25,6 +31,8 @@ def place_component(
     ----------
     total_mgy
         [z, y, x] dose in the body.
+    place_mm
+        Standard uncertainty of the place along each axis, by origin.
 
     Notes
     -----
@@ -33,7 +41,7 @@ def place_component(
     halved for the two sides. The result is the relative standard deviation of the lognormal distribution.
     """
     parts = parts_of(body)
-    variance = np.array([_variance(part, body, total_mgy) for part in parts])
+    variance = np.array([_variance(part, body, total_mgy, place_mm.get(part.origin)) for part in parts])
     if not np.any(variance > 0):
         return None
     rows = dict(rows_of([part.key for part in parts], skeletal_sites=False))
@@ -49,8 +57,8 @@ def place_component(
         key=f"place:{body.name}",
         distribution=Distribution.LOGNORMAL,
         std_rel=tuple(out),
-        text=f"place of organs that no image shows ({PLACE_MM[Origin.PHANTOM]:.0f} mm along each axis; "
-        f"{PLACE_MM[Origin.ATLAS]:.0f} mm if fitted to a CT)",
+        text=f"place of organs that no image shows ({place_mm[Origin.PHANTOM]:.0f} mm along each axis; "
+        f"{place_mm[Origin.ATLAS]:.0f} mm if fitted to a CT)",
     )
 
 
@@ -59,8 +67,9 @@ def _mass(part: BodyRegion, body: BodyModel) -> ArrayF8:
     return mass if part.weights is None else mass * part.weights
 
 
-def _variance(part: BodyRegion, body: BodyModel, total_mgy: npt.NDArray[np.float32]) -> float:
-    distance_mm = PLACE_MM.get(part.origin)
+def _variance(
+    part: BodyRegion, body: BodyModel, total_mgy: npt.NDArray[np.float32], distance_mm: float | None
+) -> float:
     if distance_mm is None or part.key == "skin" or part.voxels.size == 0:
         return 0.0
     shape = body.labels.shape

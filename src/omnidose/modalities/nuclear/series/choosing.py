@@ -25,6 +25,8 @@ Mask = npt.NDArray[np.bool_]
 LEAST_CM3, LEAST_CONTRAST, LEAST_COVERED = 20.0, 2.0, 0.98
 #: At most so many organs: the hottest. Lesions are not counted.
 MOST_ORGANS = 12
+#: Organs that are hot after nearly every radiopharmaceutical.
+EXCRETING = frozenset({"left-kidney", "right-kidney", "kidneys"})
 #: No outline: what fills and empties between scans, or is a wall beside contents.
 _NO_OUTLINE = NO_ORGAN | set(CONTENTS) | set(CONTENTS.values()) | {"blood-vessels", "lungs", "skeleton"}
 
@@ -38,7 +40,7 @@ class Chosen:
     masks
         Name -> [z, y, x] on the body's grid, lesions taken out of organs.
     fitted_organs
-        Hot organs that have no outline because their shape was fitted and not drawn.
+        Organs that get no dose: hot, or a way of excretion, and their shape was fitted and not drawn.
     dropped
         Name -> why an outline that was wanted is none.
     """
@@ -49,11 +51,22 @@ class Chosen:
     fitted_organs: tuple[str, ...] = ()
     dropped: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def no_dose(self) -> tuple[str, ...]:
+        """Organs and lesions whose mean over a map would be a wrong number that looks right."""
+        return (*self.fitted_organs, *self.dropped)
+
 
 def choose(
     aligned: AlignedSeries, body: BodyModel, *, reference: int, blur: ImageBlur, errors: Errors
 ) -> Chosen:
-    """Choose organs by the rule of this module, take all lesions, and solve for their activities."""
+    """Choose organs by the rule of this module, take all lesions, and solve for their activities.
+
+    Raises
+    ------
+    InputError
+        If no organ and no lesion was drawn that can be used.
+    """
     organs, fitted = _hot_organs(aligned, body, reference)
     lesions = {region.key: _mask_of(region.voxels, body) for region in body.lesions}
     wanted = {organ.key: body.mask(organ.key) for organ in organs} | lesions
@@ -63,7 +76,7 @@ def choose(
         if share < LEAST_COVERED:
             dropped[name] = f"{100 * (1 - share):.0f} % of it lies outside of a scan"
             del wanted[name]
-    while True:
+    while wanted:
         drawn = outlines_on(aligned.grid, body, wanted)
         try:
             found = sights(aligned.maps, drawn, blur, errors)
@@ -79,6 +92,16 @@ def choose(
                 every |= lesions[key]
         own = {key: mask if key.startswith(LESION) else mask & ~every for key, mask in wanted.items()}
         return Chosen(drawn=drawn, sights=found, masks=own, fitted_organs=fitted, dropped=dropped)
+    why = "; ".join(f"{name}: {reason}" for name, reason in dropped.items())
+    raise InputError(
+        f"no outline of an organ or lesion can be used ({why})"
+        if why
+        else "no organ and no lesion with uptake was drawn on the CT, and shapes that were only fitted to it "
+        "may lie beside the organs",
+        where="--masks",
+        todo="give masks of kidneys, other organs with uptake and lesions with --masks, or a segmenter with "
+        "--segmenter",
+    )
 
 
 def _mask_of(voxels: npt.NDArray[np.int64], body: BodyModel) -> Mask:
@@ -113,7 +136,8 @@ def _hot_organs(
     density = {organ.key: activity[organ.label] / volume[organ.label] for organ in possible}
     hot = sorted((o for o in possible if density[o.key] > least), key=lambda o: -density[o.key])
     drawn = [organ for organ in hot if organ.origin is Origin.SEGMENTED][:MOST_ORGANS]
-    return tuple(drawn), tuple(organ.key for organ in hot if organ.origin is Origin.ATLAS)
+    fitted = [o.key for o in possible if o.origin is Origin.ATLAS and (o in hot or o.key in EXCRETING)]
+    return tuple(drawn), tuple(fitted)
 
 
 def _covered(mask: Mask, aligned: AlignedSeries, body: BodyModel) -> float:

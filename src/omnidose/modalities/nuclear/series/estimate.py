@@ -22,7 +22,7 @@ from omnidose.modalities.nuclear.series.decays import SeriesDecays, decays
 from omnidose.modalities.nuclear.series.exam import SeriesExam
 from omnidose.modalities.nuclear.series.figures import figures
 from omnidose.modalities.nuclear.series.methods import OutlinePhotons, by_method
-from omnidose.modalities.nuclear.series.organs import components, with_histograms_of, with_outlines
+from omnidose.modalities.nuclear.series.organs import components, with_histograms_of, with_outlines, without
 from omnidose.modalities.nuclear.series.recovery import ImageBlur
 from omnidose.modalities.nuclear.series.results import OutlineDose
 from omnidose.modalities.nuclear.series.sight import Errors
@@ -98,7 +98,7 @@ def estimate_series(
     GeometryError
         If a scan cannot be brought onto the reference scan, or does not lie in the body.
     InputError
-        For a nuclide whose progeny is not known to stay.
+        For a nuclide whose progeny is not known to stay, or if no organ and no lesion was drawn.
     """
     tell = progress or (lambda _fraction, _text: None)
     tell(0.0, "Registering the scans")
@@ -167,7 +167,7 @@ def _part_of(tell: Callable[[float, str], None], start: float) -> Callable[[floa
 def _result(work: SeriesWork, *, seed: int, precision: float | None) -> ExposureResult:
     exam, body = work.exam, work.body
     voxels, outlines = work.voxels[work.method], work.outlines[work.method]
-    doses = with_outlines(mean_doses(voxels, body), outlines)
+    doses = with_outlines(without(mean_doses(voxels, body), work.chosen.no_dose), outlines)
     map_ = DoseMap(
         volume=Volume.on_grid(
             np.where(body.labels > 0, voxels.total, np.float32(0.0)),

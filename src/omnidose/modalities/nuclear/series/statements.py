@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from omnidose.anatomy.body import LESION
 from omnidose.kinetics.curves import LARGE_TAIL_FRACTION
 from omnidose.modalities.nuclear.series.blur import is_assumed
 from omnidose.modalities.nuclear.series.choosing import LEAST_CM3, LEAST_CONTRAST
@@ -75,7 +78,6 @@ def warnings(work: SeriesWork) -> tuple[str, ...]:
     if is_assumed(exam) and chosen.sights:
         said.append(f"{work.blur_said}.")
     said += _no_outline(work)
-    said += [f"{_name(name)} has no outline dose: {why}." for name, why in chosen.dropped.items()]
     said += _kinetics(work)
     said += found.warnings
     first = exam.points[0]
@@ -104,12 +106,26 @@ def _no_outline(work: SeriesWork) -> list[str]:
     if chosen.fitted_organs:
         names = ", ".join(_name(key).lower() for key in chosen.fitted_organs)
         out.append(
-            f"Hot organs whose shape was only fitted ({names}): their doses are means of a blurred map over "
-            "a shape that may lie beside the organ. Give masks (--masks, --segmenter) before using them."
+            f"No dose of {names}: they hold activity, but their shapes were only fitted and may lie beside "
+            "them. Give their masks (--masks, --segmenter)."
         )
-    if not chosen.sights:
-        out.append("There is no outline of an organ or lesion: no dose on this page is corrected for blur.")
-    return out
+        inside = [
+            key
+            for key in chosen.sights
+            if key.startswith(LESION) and _host(work, key) in chosen.fitted_organs
+        ]
+        if inside:
+            out.append(
+                f"{', '.join(_name(key) for key in inside)}: in an organ with activity that was not drawn. "
+                "What blur carries in from it is not taken off, and the dose is too high."
+            )
+    return out + [f"No dose of {_name(name).lower()}: {why}." for name, why in chosen.dropped.items()]
+
+
+def _host(work: SeriesWork, lesion: str) -> str:
+    """Return the organ that holds most of a lesion."""
+    label = np.bincount(work.body.labels[work.chosen.masks[lesion]], minlength=256).argmax()
+    return next((organ.key for organ in work.body.organs if organ.label == label), "")
 
 
 def _kinetics(work: SeriesWork) -> list[str]:
