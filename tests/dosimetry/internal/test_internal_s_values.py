@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnidose.dosimetry.internal.bone import BONE_SOURCES, bone_fractions
+from omnidose.dosimetry.internal.bone import BONE_SOURCES, GEOMETRY_STD_REL, bone_fractions
 from omnidose.dosimetry.internal.charged import (
     SMALL_INTESTINE_WALL_SHARE,
     all_targets,
@@ -109,6 +109,17 @@ def test_packaged_bone_is_the_kernel_between_its_energies(
     assert endosteum_low == pytest.approx(0.52 if where == "surface" else 0.0, abs=0.025)
     # red marrow: by cellularity (0.25 to 0.7), in three fifths of the bone
     assert 0.25 < red / direct.marrow_fraction < 0.35
+
+
+def test_shape_of_bone_is_a_component() -> None:
+    doses = organ_doses_of_activity(MAN, {"trabecular-bone-surface": 1.0, "liver": 1.0}, "Ra-223")
+    (component,) = doses.components
+    assert component.key == "bone-geometry"
+    by_organ = dict(zip(doses.organs, component.std_rel, strict=True))
+    assert by_organ["endosteum"] == pytest.approx(GEOMETRY_STD_REL, rel=0.01)
+    assert 0.9 * GEOMETRY_STD_REL < by_organ["red-marrow"] < GEOMETRY_STD_REL
+    assert by_organ["liver"] == 0
+    assert organ_doses_of_activity(MAN, {"liver": 1.0}, "Ra-223").components == ()
 
 
 def test_compact_bone_reaches_medullary_cavities_alone() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from omnidose.anatomy.body import Origin
+from omnidose.dosimetry.internal.bone import BONE_SOURCES, GEOMETRY_STD_REL
 from omnidose.dosimetry.internal.charged import all_targets
 from omnidose.dosimetry.internal.fractions import AbsorbedFractions
 from omnidose.dosimetry.internal.s_values import QUALITIES, decays_in_place, s_values
@@ -66,6 +67,7 @@ def organ_doses_of_activity(
     OrganDoses
         By photon, electron and alpha particle. The statistical covariance is that of the photon Monte Carlo,
         organ by organ (photons of one source reach several organs; their correlation is left out).
+        Components: ``mass:<organ>`` where given, ``bone-geometry`` for sources in bone.
 
     Raises
     ------
@@ -80,7 +82,7 @@ def organ_doses_of_activity(
     scale = 1.0 if activity_mbq is None else activity_mbq
     targets, mass_g = all_targets(fractions), np.zeros(0)
     dose = np.zeros((len(targets), len(QUALITIES)))
-    variance, own_mgy = np.zeros(len(targets)), np.zeros(len(targets))
+    variance, own_mgy, bone_mgy = (np.zeros(len(targets)) for _ in range(3))
     for name, given in parts.items():
         hours = _hours(given)
         decays = {name: 1.0} if by_nuclide_h else decays_in_place(name)
@@ -91,6 +93,8 @@ def organ_doses_of_activity(
         for s, key in enumerate(table.sources):
             if key in targets:
                 own_mgy[targets.index(key)] += each[s, targets.index(key)]
+            if key in BONE_SOURCES:
+                bone_mgy += scale * hours[s] * table.s_mgy_per_mbq_h[s, :, 1:].sum(axis=1)
         mass_g = table.target_mass_g
     n, q = dose.shape
     covariance = np.zeros((n, q, n, q))
@@ -105,7 +109,10 @@ def organ_doses_of_activity(
         imaged_fraction=np.zeros(n),
         primary_fraction=np.full(n, np.nan),
         completion_share=np.full(n, np.nan),
-        components=_mass_components(targets, dose.sum(axis=1), own_mgy, mass_std_rel or {}),
+        components=(
+            *_mass_components(targets, dose.sum(axis=1), own_mgy, mass_std_rel or {}),
+            *_bone_component(targets, dose.sum(axis=1), bone_mgy),
+        ),
         relative_to="" if activity_mbq is not None else "MBq",
     )
 
@@ -138,6 +145,28 @@ def _mass_components(
             )
         )
     return tuple(found)
+
+
+def _bone_component(
+    targets: tuple[str, ...], dose_mgy: ArrayF8, bone_mgy: ArrayF8
+) -> tuple[UncertaintyComponent, ...]:
+    """Return what the shape of spongiosa makes uncertain in doses from electrons and alphas of bone."""
+    part = np.zeros(len(targets))
+    for key in ("red-marrow", "endosteum"):
+        if key in targets and dose_mgy[targets.index(key)] > 0:
+            t = targets.index(key)
+            part[t] = GEOMETRY_STD_REL * bone_mgy[t] / dose_mgy[t]
+    if not part.any():
+        return ()
+    return (
+        UncertaintyComponent(
+            key="bone-geometry",
+            distribution=Distribution.LOGNORMAL,
+            std_rel=tuple(part.tolist()),
+            text=f"shape of spongiosa: {100 * GEOMETRY_STD_REL:g} % of what marrow and endosteum get from "
+            "bone",
+        ),
+    )
 
 
 def effective_dose_of_activity(
