@@ -173,7 +173,9 @@ def thyroid_cancer(
             decays_per_activity(path, tracer_mbq, point_std_rel, nuclide_name="I-131")
             for path in (blood, body)
         )
-        flags = (*in_blood.flags, *in_body.flags)
+        flags = tuple(
+            f"{where}: {flag}" for where, c in (("blood", in_blood), ("body", in_body)) for flag in c.flags
+        )
         doses = [
             planning.blood_dose(in_blood, in_body, body_kg=body_kg, terms=terms, extra_std_rel=std_rel)
             for terms in both

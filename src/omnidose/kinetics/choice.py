@@ -69,7 +69,7 @@ class Choice:
             return fit.rejection
         parent = _PARENT.get(fit.shape)
         if any(f.shape is parent and f.accepted for f in self.fits):
-            return f"{parent}, of which it is a bound, can be told"
+            return f"a bound of {parent}, which the points allow"
         return "the points contradict it" if fit.contradicted else ""
 
     @property
