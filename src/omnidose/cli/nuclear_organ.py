@@ -66,15 +66,19 @@ def organ(
             "red-marrow, trabecular-bone-surface, cortical-bone …",
         ),
     ] = None,
-    blood: Annotated[
+    blood_h: Annotated[
         float | None,
         typer.Option(
-            metavar="H", help="Decays in 1 mL of blood per activity (MBq h/MBq/mL): red marrow from blood."
+            "--blood",
+            metavar="H",
+            help="Decays in 1 mL of blood per activity (MBq h/MBq/mL): red marrow from blood.",
         ),
     ] = None,
-    marrow_ratio: Annotated[
+    marrow_ratio_rel: Annotated[
         float | None,
-        typer.Option(metavar="RATIO", help="Activity of a gram of red marrow over a gram of blood."),
+        typer.Option(
+            "--marrow-ratio", metavar="RATIO", help="Activity of a gram of red marrow over a gram of blood."
+        ),
     ] = None,
     agent: Annotated[str, typer.Option(help="A radiopharmaceutical with a packaged model: FDG …")] = "",
     phantom: Annotated[
@@ -96,7 +100,7 @@ def organ(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Give the dose of every organ from activity in source regions; ``remainder`` is all other tissue."""
-    asked = with_blood(asked_for(nuclide, source or [], agent, void_h), blood, marrow_ratio)
+    asked = with_blood(asked_for(nuclide, source or [], agent, void_h), blood_h, marrow_ratio_rel)
     masses = pairs(mass or [], "--mass", "kidneys=290")
     names = list(dict.fromkeys(phantom or ADULTS))
     doses = {}
