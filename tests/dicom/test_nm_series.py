@@ -371,3 +371,51 @@ def test_real_objects_are_told_apart(name: str, says: str, nuclide: str, mbq: fl
         assert rotations is not None
         assert (rotations.views, rotations.beds) == (17, 1)
         assert rotations.duration_s(2) == pytest.approx(17 * 14.695)
+
+
+def test_every_way_to_lay_slices(spect: Callable[..., Series], tmp_path: Path) -> None:
+    """48: three axes for the rows, two for the columns, every sign, either side of the first slice."""
+    plain = spect()
+    stored = pydicom.dcmread(plain.instances[0].path).pixel_array  # [z, y, x] along +S, +P, +L
+    origin, axes = np.array([-88.0, -88.0, -56.0]), np.eye(3)
+    shape_xyz = stored.shape[::-1]
+    folder = tmp_path / "turned"
+    folder.mkdir()
+    seen = 0
+    for row_axis in range(3):
+        for column_axis in {0, 1, 2} - {row_axis}:
+            for signs in np.ndindex(2, 2, 2):
+                row, column = ((-1) ** signs[n] * axes[a] for n, a in enumerate((row_axis, column_axis)))
+                step = (-1) ** signs[2] * np.cross(row, column)
+                frame_axis = 3 - row_axis - column_axis
+                array = stored.transpose([2 - frame_axis, 2 - column_axis, 2 - row_axis])
+                first = origin.copy()
+                for index, direction in enumerate((step, column, row)):
+                    axis = int(np.argmax(np.abs(direction)))
+                    if direction[axis] < 0:
+                        array = np.flip(array, index)
+                        first[axis] += 16 * (shape_xyz[axis] - 1)
+                item = pydicom.dcmread(plain.instances[0].path)
+                item.PixelData = np.ascontiguousarray(array).tobytes()
+                item.NumberOfFrames, item.Rows, item.Columns = array.shape
+                item.SliceVector = list(range(1, array.shape[0] + 1))
+                item.SpacingBetweenSlices = "16" if signs[2] == 0 else "-16"
+                place = item.DetectorInformationSequence[0]
+                place.ImageOrientationPatient = [float(v) for v in (*row, *column)]
+                place.ImagePositionPatient = [float(v) for v in first]
+                item.save_as(folder / "one")
+                image = read_nm_series(read_inventory(folder).series[0])
+                assert image.volume.grid == read_nm_series(plain).volume.grid
+                assert image.volume.array == pytest.approx(read_nm_series(plain).volume.array)
+                seen += 1
+    assert seen == 48
+
+
+def test_counts_per_second_stay_a_rate(spect: Callable[..., Series]) -> None:
+    def per_second(item: Any) -> None:
+        item.Units = "CPS"
+        item.RescaleSlope = f"{float(item.RescaleSlope) / DURATION_S:.9e}"
+
+    image = read_nm_series(spect(per_second))
+    assert image.facts.unit is NmUnit.RATE
+    assert image.volume.array == pytest.approx(exact_scan(4.0).image.array, rel=0.03, abs=0.04)

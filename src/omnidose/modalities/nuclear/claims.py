@@ -153,27 +153,26 @@ def _nm_title(series: Series) -> str:
 def _administration(group: list[EmissionScan], inventory: Inventory) -> list[Claim]:
     """Return the claims of one administration: a time series, or one PET as it is."""
     if group[0].fault is not None:  # ingest tells the reason
-        only = group[0].series
-        return _exposure([only], inventory) if only.modality == "PT" else [_faulty(only)]
+        return _exposure(group, inventory) if group[0].modality == "PT" else [_faulty(group[0])]
     points = time_points(group)
     has_spect = any(p.used.modality == "NM" for p in points)
     if len(points) > 1 or has_spect:
         found = tuple(PointPayload(scan=p, ct=_ct_of(p.used, inventory)) for p in points)
         if has_spect or any(p.ct is not None for p in found):
             return _series(found, inventory)
-    return _exposure([scan.series for scan in group], inventory)
+    return _exposure(group, inventory)
 
 
-def _faulty(series: Series) -> Claim:
+def _faulty(scan: EmissionScan) -> Claim:
     """Return the claim of a SPECT whose headers cannot be read, for ``ingest`` to refuse."""
-    scan = ScanPoint(used=emission_scan(series))
+    series, point = scan.series, PointPayload(scan=ScanPoint(used=scan))
     return Claim(
         modality=NAME,
         kind=ClaimKind.EXPOSURE,
         key=series.series_uid,
         title=_nm_title(series),
         series_uids=(series.series_uid,),
-        payload=SeriesPayload(points=(PointPayload(scan=scan),), reference=None, series=series),
+        payload=SeriesPayload(points=(point,), reference=None, series=series),
     )
 
 
@@ -227,11 +226,11 @@ def _reference(points: tuple[PointPayload, ...]) -> int | None:
     return min(with_ct, key=lambda n: abs(points[n].scan.used.start - wanted))
 
 
-def _exposure(group: list[Series], inventory: Inventory) -> list[Claim]:
+def _exposure(scans: list[EmissionScan], inventory: Inventory) -> list[Claim]:
     """Return the exposure claim of one PET, and its images as anatomy."""
-    group = sorted(group, key=lambda s: (-len(s.instances), s.series_uid))
-    pet = group[0]
-    scan = emission_scan(pet)
+    scan = min(scans, key=lambda s: (-len(s.series.instances), s.series.series_uid))
+    pet = scan.series
+    group = [pet, *(s.series for s in scans if s is not scan)]
     ct = None if scan.fault is not None else _ct_of(scan, inventory)
     title, key = _title(pet)
     uids = (*((ct.series_uid,) if ct else ()), *(s.series_uid for s in group))

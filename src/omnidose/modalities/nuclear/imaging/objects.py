@@ -18,7 +18,7 @@ import numpy.typing as npt
 from omnidose.anatomy.body import Person
 from omnidose.dicom.files import make_uid, whole_file
 from omnidose.dicom.radiopharmaceutical import NM_IMAGE
-from omnidose.dicom.synthetic_ct import SyntheticStudy, code_item, new_dataset, write_ct_series
+from omnidose.dicom.synthetic_ct import CtTechnique, SyntheticStudy, code_item, new_dataset, write_ct_series
 from omnidose.dosimetry.internal_uncertainty import Calibration
 from omnidose.errors import InputError
 from omnidose.modalities.nuclear.imaging.camera import Camera
@@ -35,6 +35,8 @@ _CT_KEV = 70.0
 _SLICES = 0x00540080  # Slice Vector
 #: The simulated camera has two heads (:class:`.Camera`).
 HEADS = 2
+#: A CT for attenuation and anatomy; its CTDIvol is our choice.
+LOW_DOSE = CtTechnique(kvp_kv=120.0, ctdivol_mgy=1.5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +186,13 @@ def write_scan(
     mu_water = float(mass_attenuation_cm2_g(water, _CT_KEV)) * water.density_g_cm3
     mu = lying(patient.anatomy.mu_per_cm(_CT_KEV), grid, patient.lies[number])
     ct = write_ct_series(
-        folder, 1000 * (mu / mu_water - 1), grid, person=person, study=study, description="low-dose CT"
+        folder,
+        1000 * (mu / mu_water - 1),
+        grid,
+        person=person,
+        study=study,
+        technique=LOW_DOSE,
+        description="low-dose CT",
     )
     return (path, *ct)
 

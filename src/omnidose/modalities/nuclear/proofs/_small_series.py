@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -130,22 +132,38 @@ def write_small_series(folder: Path, wanted: SmallSeries | None = None) -> None:
     import pydicom
 
     wanted = wanted or SmallSeries()
-    known = Calibration(cps_per_mbq=CAMERA.cps_per_mbq, std_rel=0.05, camera="camera")
     for number in wanted.points:
+        hours = wanted.times_h.get(number, TIMES_H[number])
+        place = folder / f"scan{number + 1}"
+        place.mkdir(parents=True, exist_ok=True)
+        for position, (name, content) in enumerate(
+            _objects(number, hours, wanted.calibrated, wanted.injected)
+        ):
+            if wanted.change is None:
+                (place / name).write_bytes(content)
+                continue
+            item = pydicom.dcmread(BytesIO(content))
+            wanted.change(item, number, position)
+            item.save_as(place / name, enforce_file_format=True)
+
+
+@cache
+def _objects(
+    number: int, hours: float, calibrated: bool, injected: datetime
+) -> tuple[tuple[str, bytes], ...]:
+    """Return name and content of the files of one scan."""
+    known = Calibration(cps_per_mbq=CAMERA.cps_per_mbq, std_rel=0.05, camera="camera")
+    with tempfile.TemporaryDirectory() as name:
         paths = write_scan(
-            folder / f"scan{number + 1}",
+            Path(name),
             ball_patient(),
-            exact_scan(wanted.times_h.get(number, TIMES_H[number])),
+            exact_scan(hours),
             number,
             camera=CAMERA,
-            injected=wanted.injected,
-            calibration=known if wanted.calibrated else None,
+            injected=injected,
+            calibration=known if calibrated else None,
         )
-        for position, path in enumerate(paths if wanted.change is not None else ()):
-            item = pydicom.dcmread(path)
-            assert wanted.change is not None
-            wanted.change(item, number, position)
-            item.save_as(path, enforce_file_format=True)
+        return tuple((path.name, path.read_bytes()) for path in paths)
 
 
 def with_dead_time() -> dict[str, Any]:
