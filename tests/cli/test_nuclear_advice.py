@@ -35,6 +35,12 @@ def test_fetal_thyroid_is_told_even_without_a_dose_of_the_conceptus(cli: Cli) ->
     assert "fetal thyroid: 430" not in early.out
 
 
+def test_published_coefficients_of_women_are_used(cli: Cli) -> None:
+    found = json.loads(cli("nuclear", "conceptus", "AH113804", "--weeks", "5", "--json").out)
+    assert found["doses"][0]["dose"] == pytest.approx(0.031, rel=0.15)  # uterus of the paper, another phantom
+    assert cli("nuclear", "conceptus", "NODAGA-MJ9", "--weeks", "5").code == 2  # of men alone
+
+
 def test_coefficients_of_ones_own(cli: Cli) -> None:
     said = cli(
         "nuclear", "conceptus", "--nuclide", "Tc-99m", "--source", "remainder=8", "--source",

@@ -79,14 +79,16 @@ def _wanted(pregnancy_weeks: float | None, stage: str) -> tuple[Stage, ...]:
 
 
 def _asked(agent: str, nuclide: str, source: list[str], void_h: float) -> Asked | None:
-    """Return the mother's coefficients: given, or of a packaged model; None if there are none."""
+    """Return the mother's coefficients: given, of a packaged model, or published; None if there are none."""
     from omnidose.cli.nuclear_organ import asked_for
+    from omnidose.data import load
     from omnidose.kinetics import biokinetics as bio
     from omnidose.kinetics.agents import find_agent
 
     if source:
         return asked_for(nuclide, source, "", void_h)
-    names = [*bio.model_names(), *bio.model_names(recalled=True)]
+    measured = [str(r["model"]) for r in load(bio.COEFFICIENTS).rows() if r["person"] == "female"]
+    names = [*bio.model_names(), *bio.model_names(recalled=True), *measured]
     try:
         name = find_agent(agent, names)
     except InputError:
