@@ -67,6 +67,8 @@ ELSEWHERE = {
     "omnidose.report.words.Counts.high": "a number of people",
     "omnidose.report.words.*.value": "a number to be worded",
     "omnidose.report.charts.*.*": "lengths of a drawing in its own units",
+    "omnidose.report.series.Mark.*": "lengths of a drawing in its own units",
+    "omnidose.report.series.LimitBar.*": "lengths of a drawing in its own units",
     "omnidose.physics.transport_tables.PhotonTable.*": "offsets and steps of logarithmic grids; keV Angstrom",
     "omnidose.transport.tg195.Published.*": "eV per history or a ratio, as the case says",
     "omnidose.validation.*.ours": "its unit is the field beside it",

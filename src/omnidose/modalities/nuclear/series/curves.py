@@ -24,8 +24,8 @@ from omnidose.modalities.nuclear.series.exam import OnePoint
 
 ArrayF8 = npt.NDArray[np.float64]
 
-#: Spread of effective half-lives about one that a person said for this patient (our assumption).
-SAID_SPREAD_REL = 0.2
+#: Spread of the half-lives of organs and lesions about the one that a person said for all (our assumption).
+SAID_SPREAD_REL = 0.3
 #: Half-lives where nobody knows one: log-normal about this share of the physical half-life, cut at it (expert
 #: judgement: organs after 177Lu, 131I and 90Y compounds keep a fifth to all of the physical half-life).
 UNKNOWN_SHARE, UNKNOWN_SPREAD_REL = 0.4, 0.5

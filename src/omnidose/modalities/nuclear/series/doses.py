@@ -40,7 +40,6 @@ from omnidose.transport.dose_kernels.media import medium_of
 from omnidose.transport.dose_kernels.radial import RadialKernel, radial_kernel
 from omnidose.transport.dose_kernels.spheres import sphere_s
 from omnidose.transport.dose_kernels.voxels import voxel_s
-from omnidose.transport.tally import MGY_PER_KEV_G
 from omnidose.volume import Volume
 
 ArrayF4 = npt.NDArray[np.float32]
@@ -100,9 +99,8 @@ def _point_kernel(emitter: str) -> RadialKernel:
 
 
 def alpha_mgy_per_mbq_h(emitter: str, mass_g: float) -> float:
-    """Return the absorbed dose of alpha particles and recoil, which stay where they are set free."""
-    unit = S_PER_H * 1e6 * MGY_PER_KEV_G / mass_g
-    return unit * emitted_by(emitter).alpha_kev
+    """Return the absorbed dose of alpha particles and recoil in a sphere of this mass."""
+    return S_PER_H * sphere_s(emitted_by(emitter), mass_g, kernel=_point_kernel(emitter)).alpha_mgy
 
 
 def curve_of(sight: Sight, fit: Fit, errors: Errors) -> RegionCurve:
