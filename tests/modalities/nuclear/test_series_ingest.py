@@ -163,6 +163,22 @@ def test_several_reconstructions_are_one_time_point(tmp_path: Path) -> None:
     assert "has 2 reconstructions: 'SPECT, OSEM, AC, SC, counts'" in words(exam)
 
 
+@pytest.mark.parametrize("factor", [1.0, 1.04, 3.0])
+def test_reconstructions_that_headers_do_not_tell_apart(factor: float, tmp_path: Path) -> None:
+    """A map of attenuation may be among them."""
+    write_small_series(tmp_path)
+    other = pydicom.dcmread(tmp_path / "scan1" / "NM01")
+    other.SeriesInstanceUID = "2.25.55"
+    other.SOPInstanceUID = other.file_meta.MediaStorageSOPInstanceUID = "2.25.56"
+    other.RescaleSlope = f"{factor * float(other.RescaleSlope):.9e}"
+    other.save_as(tmp_path / "scan1" / "NM01b")
+    if factor < 1.05:
+        assert len(ingested(tmp_path).points) == 3
+        return
+    with pytest.raises(DicomError, match="do not tell apart"):
+        ingested(tmp_path)
+
+
 def test_two_parts_of_the_body_are_not_joined(tmp_path: Path) -> None:
     write_small_series(tmp_path, SmallSeries(points=(1,)))
     other = pydicom.dcmread(tmp_path / "scan2" / "NM02")

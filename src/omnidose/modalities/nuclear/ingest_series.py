@@ -13,7 +13,6 @@ from omnidose.dicom.ct_series import read_ct_series
 from omnidose.dicom.emission_slices import check_same_patient
 from omnidose.dicom.headers import number, parse_datetime
 from omnidose.dicom.inventory import Series
-from omnidose.dicom.nm_geometry import describe
 from omnidose.dicom.nm_series import NmFacts, read_nm_facts, read_nm_series
 from omnidose.dicom.nm_units import NmUnit
 from omnidose.dicom.pet_series import PetFacts, read_pet_facts, read_pet_series
@@ -24,6 +23,7 @@ from omnidose.kinetics.administration import Administration, hours_between
 from omnidose.modalities.nuclear.claims import PointPayload, SeriesPayload
 from omnidose.modalities.nuclear.exposure import DoseMethod
 from omnidose.modalities.nuclear.form import Purpose, refuse_foreign
+from omnidose.modalities.nuclear.ingest_choices import check_beds, check_equals, check_units, say_choices
 from omnidose.modalities.nuclear.ingest_spect import activity_of_spect, state_of
 from omnidose.modalities.nuclear.ingest_times import Clock, clocks_of, injection_of
 from omnidose.modalities.nuclear.ingest_values import (
@@ -82,9 +82,10 @@ def ingest_series(key: str, payload: SeriesPayload, values: Mapping[str, Any]) -
     check_same_patient(series)
     facts = [read_nm_facts(s) if s.modality == "NM" else read_pet_facts(s) for s in series]
     reference = _reference(payload, facts)
-    _check_beds(points)
-    _say_choices(points, notes)
-    _check_units(facts)
+    check_beds(points)
+    check_equals(points)
+    say_choices(points, notes)
+    check_units(facts)
     given = _given(series, payload, values, notes)
     pet = all(s.modality == "PT" for s in series)
     nuclide, half_life_h = nuclide_of(given, values, notes, pet=pet)
@@ -152,41 +153,6 @@ def _reference(payload: SeriesPayload, facts: list[NmFacts | PetFacts]) -> int:
         allowed="SPECT/CT or PET/CT",
         todo="add the CT that was taken with it",
     )
-
-
-def _check_beds(points: tuple[PointPayload, ...]) -> None:
-    for place, point in enumerate(points, start=1):
-        if point.scan.apart:
-            names = ", ".join(describe(s.series) for s in (point.scan.used, *point.scan.apart))
-            raise DicomError(
-                f"time point {place} has {1 + len(point.scan.apart)} SPECT series of different parts of the "
-                f"body, which nobody joined: {names}",
-                where="ImagePositionPatient (0020,0032)",
-                allowed="one volume per time point",
-                todo="give the joined volume, or one of them",
-            )
-
-
-def _say_choices(points: tuple[PointPayload, ...], notes: Notes) -> None:
-    for place, point in enumerate(points, start=1):
-        if point.scan.others:
-            notes.assume(
-                "images",
-                f"time point {place} has {1 + len(point.scan.others)} reconstructions: "
-                f"{describe(point.scan.used.series)} is used",
-            )
-
-
-def _check_units(facts: list[NmFacts | PetFacts]) -> None:
-    units = [f.unit for f in facts if isinstance(f, NmFacts)]
-    if NmUnit.CONCENTRATION in units and len(set(units)) > 1:
-        listed = ", ".join(f"time point {n} in {unit.value}" for n, unit in enumerate(units, start=1))
-        raise ContradictionError(
-            f"the time points have different units: {listed}",
-            where="Units (0054,1001), RealWorldValueMappingSequence (0040,9096)",
-            allowed="all in Bq/mL, or all in counts",
-            todo="export all time points in one unit",
-        )
 
 
 def _given(

@@ -77,11 +77,14 @@ class ScanPoint:
     ----------
     apart
         SPECT series beside it that show another part of the body (beds that nobody joined).
+    equal
+        Those of ``others`` whose headers make them no worse than the one used.
     """
 
     used: EmissionScan
     others: tuple[EmissionScan, ...] = ()
     apart: tuple[EmissionScan, ...] = ()
+    equal: tuple[EmissionScan, ...] = ()
 
 
 def emission_scan(series: Series) -> EmissionScan:
@@ -223,22 +226,28 @@ def _other_part(a: EmissionScan, b: EmissionScan) -> bool:
 
 
 def _point(cluster: list[EmissionScan]) -> ScanPoint:
-    ranked = sorted(cluster, key=_rank)
+    ranked = sorted(cluster, key=lambda s: (_rank(s), s.series.series_uid))
     used = ranked[0]
     apart = tuple(s for s in ranked[1:] if s.modality == "NM" and _other_part(used, s))
-    return ScanPoint(used=used, others=tuple(s for s in ranked[1:] if s not in apart), apart=apart)
+    others = tuple(s for s in ranked[1:] if s not in apart)
+    equal = tuple(s for s in others if _rank(s) == _rank(used))
+    return ScanPoint(used=used, others=others, apart=apart, equal=equal)
 
 
-def _rank(scan: EmissionScan) -> tuple[Any, ...]:
+def _rank(scan: EmissionScan) -> tuple[int, ...]:
     """Return what makes a reconstruction better, best first."""
     facts = scan.facts
-    if isinstance(facts, NmFacts):
-        done = facts.corrections
-        return (
-            done.stated and not done.attenuation,
-            facts.unit is not NmUnit.CONCENTRATION,
-            done.stated and not done.scatter,
-            -facts.slice_count,
-            scan.series.series_uid,
-        )
-    return (False, False, False, -len(scan.series.instances), scan.series.series_uid)
+    if not isinstance(facts, NmFacts):
+        return (-len(scan.series.instances),)
+    done = facts.corrections
+    return (
+        _lack(done.attenuation, done.stated),
+        int(facts.unit is not NmUnit.CONCENTRATION),
+        _lack(done.scatter, done.stated),
+        -facts.slice_count,
+    )
+
+
+def _lack(listed: bool, stated: bool) -> int:
+    """Return 0 for a correction that is listed, 1 where nothing is listed, 2 where only others are."""
+    return 0 if listed else 2 if stated else 1

@@ -48,7 +48,6 @@ class BadSeries:
     given: Mapping[str, Any] = field(default_factory=lambda: dict(GIVEN))
     series: SmallSeries = field(default_factory=SmallSeries)
     without_ct: bool = False
-    twice: bool = False
 
 
 def _set(**values: Any) -> Edit:
@@ -382,8 +381,8 @@ def _clocks() -> Iterator[Row]:
     )
 
 
-def _copies() -> Iterator[Row]:
-    """A scan that was sent twice counts once; counts and Bq/mL of one scan give one activity."""
+def _with_copy(factor: float) -> SeriesExam:
+    """Return the record of a folder in which the second scan lies twice, the copy times a factor."""
     import pydicom
 
     with tempfile.TemporaryDirectory() as name:
@@ -391,8 +390,24 @@ def _copies() -> Iterator[Row]:
         copy = pydicom.dcmread(Path(name) / "scan2" / "NM02")
         copy.SeriesInstanceUID = "2.25.55"
         copy.SOPInstanceUID = copy.file_meta.MediaStorageSOPInstanceUID = "2.25.56"
+        copy.RescaleSlope = f"{factor * float(copy.RescaleSlope):.9e}"
         copy.save_as(Path(name) / "scan2" / "copy")
-        exam = exam_of(Path(name), with_dead_time())
+        return exam_of(Path(name), with_dead_time())
+
+
+def _copies() -> Iterator[Row]:
+    """A scan that was sent twice counts once; counts and Bq/mL of one scan give one activity."""
+    try:
+        _with_copy(0.1)
+        answer = ""
+    except OmnidoseError as error:
+        answer = str(error)
+    yield _row(
+        "Two reconstructions of one scan that no header tells apart",
+        answer,
+        ("do not tell apart", "give one of them"),
+    )
+    exam = _with_copy(1.0)
     yield within(
         "The same scan under other UIDs: time points",
         float(len(exam.points)),
