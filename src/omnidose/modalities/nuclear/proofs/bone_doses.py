@@ -106,7 +106,7 @@ def _icrp30() -> Iterator[Row]:
 
 
 def _fat() -> Iterator[Row]:
-    """Alphas of red marrow among fat cells: exponential chords against overlapping spheres, in closed form."""
+    """Alphas of red marrow among fat cells: exponential chords against overlapping spheres."""
     for kev in (3000.0, 5000.0, 6000.0, 7500.0, 9000.0):
         yield within(
             f"alphas of {kev / 1000:g} MeV from red marrow: share of red marrow",
