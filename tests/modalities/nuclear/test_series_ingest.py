@@ -392,6 +392,23 @@ def test_attenuation_that_is_not_listed(series: Callable[..., SeriesExam]) -> No
     assert "corrected for scatter" in words(exam)
 
 
+def test_a_maker_that_may_write_the_end_of_the_scan(series: Callable[..., SeriesExam]) -> None:
+    from omnidose.dicom.nm_series import NmFacts
+    from omnidose.modalities.nuclear.ingest_spect import say_start
+
+    def maker(item: Any, _scan: int) -> None:
+        item.Manufacturer = "GE MEDICAL SYSTEMS"
+
+    exam = series(change=change_spect(maker))
+    effects = [a.effect for a in exam.assumptions if a.key == "nuclear.scan_start"]
+    assert effects == ["if it is the end, activities are 0.14 % too high"]
+    assert not exam.warnings
+    facts, notes = NmFacts.__new__(NmFacts), Notes({})
+    object.__setattr__(facts, "manufacturer", "GE")
+    say_start(facts, 1800.0, 6.0, notes)  # half an hour of Tc-99m
+    assert "5.9 % too high" in notes.warnings[0]
+
+
 def test_amounts_that_cannot_be(series: Callable[..., SeriesExam]) -> None:
     curie = change_spect(pharmaceutical(RadionuclideTotalDose="200"))
     with pytest.raises(ContradictionError, match="of what can be left of the 200 MBq"):

@@ -24,7 +24,7 @@ from omnidose.modalities.nuclear.claims import PointPayload, SeriesPayload
 from omnidose.modalities.nuclear.exposure import DoseMethod
 from omnidose.modalities.nuclear.form import Purpose, refuse_foreign
 from omnidose.modalities.nuclear.ingest_choices import check_beds, check_equals, check_units, say_choices
-from omnidose.modalities.nuclear.ingest_spect import activity_of_spect, state_of
+from omnidose.modalities.nuclear.ingest_spect import activity_of_spect, say_start, state_of
 from omnidose.modalities.nuclear.ingest_times import Clock, clocks_of, injection_of
 from omnidose.modalities.nuclear.ingest_values import (
     ASSAY_STD_REL,
@@ -268,6 +268,7 @@ def _point(
     hours = hours_between(administration.injection_time, clock.start)
     if isinstance(facts, NmFacts):
         state = state_of(facts, values, notes)
+        say_start(facts, state.duration_s, half_life_h, notes)
         image = read_nm_series(series)
         said, scan_s = list(image.notes), state.duration_s
         activity = activity_of_spect(

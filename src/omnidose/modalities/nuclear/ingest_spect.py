@@ -23,6 +23,8 @@ from omnidose.modalities.nuclear.ingest_values import AGREE_REL, Notes
 from omnidose.modalities.nuclear.series.calibration import activity_at_start, start_over_mean
 from omnidose.volume import Volume
 
+#: Decay during a scan that is worth a word (relative).
+MUCH_DECAY_REL = 0.01
 _DECAY_TAG = "CorrectedImage (0028,0051) DECY, DecayCorrection (0054,1102)"
 _MOMENTS = {"NONE": DecayMoment.NONE, "START": DecayMoment.START, "ADMIN": DecayMoment.INJECTION}
 
@@ -275,6 +277,27 @@ def state_of(facts: NmFacts, values: Mapping[str, Any], notes: Notes) -> SpectSt
     scan_s = duration_s(facts, values, notes, needed=needed)
     rate, dead_s = dead_time(facts, scan_s, values, notes)
     return SpectState(duration_s=scan_s, decay=moment, rate_per_s=rate, dead_time_s=dead_s)
+
+
+def say_start(facts: NmFacts, scan_s: float, half_life_h: float, notes: Notes) -> None:
+    """Say that one maker's software is documented to write the end of the acquisition where its begin belongs.
+
+    Acquisition Time is the begin (PS3.3 C.7.6.1). GE's conformance statement of GENIE Acquisition R3.0
+    (2333758-100, table 3.5-10) calls it the completion; later software is not known to us.
+    """
+    if not facts.manufacturer.upper().startswith("GE"):
+        return
+    off = math.expm1(math.log(2) * scan_s / 3600 / half_life_h)
+    notes.assume(
+        "scan_start",
+        "Acquisition Time is taken to be the begin of the scan; older software of this maker writes the end",
+        f"if it is the end, activities are {100 * off:.2g} % too high",
+    )
+    if off > MUCH_DECAY_REL:
+        notes.warnings.append(
+            "Acquisition Time may be the end of the scan with this maker's software: activities would be "
+            f"{100 * off:.2g} % too high. Compare it with the camera's log."
+        )
 
 
 def activity_of_spect(
