@@ -280,7 +280,7 @@ def state_of(facts: NmFacts, values: Mapping[str, Any], notes: Notes) -> SpectSt
 
 
 def say_start(facts: NmFacts, scan_s: float, half_life_h: float, notes: Notes) -> None:
-    """Say that one maker's software is documented to write the end of the acquisition where its begin belongs.
+    """Say that software of one maker is documented to write the end of the scan where its begin belongs.
 
     Acquisition Time is the begin (PS3.3 C.7.6.1). GE's conformance statement of GENIE Acquisition R3.0
     (2333758-100, table 3.5-10) calls it the completion; later software is not known to us.
