@@ -87,7 +87,10 @@ def test_regions_and_a_drawing(cli: Callable[..., Any], tmp_path: Path) -> None:
         (HEAD + "1,two\n2,1\n", ("--std", "0.1"), "'two' is no number"),
         (HEAD + "1,2\n1,1\n", ("--std", "0.1"), "must rise"),
         ("time_h,activity_mbq,std_mbq\n1,2,0.1\n2,1,0.1\n", ("--std", "0.1"), "leave out one"),
-        (HEAD + "5,2\n", ("--std", "0.1"), "1 point is too few"),
+        (HEAD + "5,2\n", ("--std", "0.1"), "--others 52:0.2"),
+        (HEAD + "5,2\n", ("--std", "0.1", "--others", "52"), "no half-life with its spread"),
+        (HEAD + "5,2\n", ("--std", "0.1", "--others", "300:0.2"), "longer than the physical"),
+        (HEAD + "1,2\n2,1\n", ("--std", "0.1", "--others", "52:0.2"), "tell the half-life themselves"),
         ("time,activity_mbq\n1,2\n2,1\n", ("--std", "0.1"), "no column of time"),  # minutes, days?
         ("time_h,activity\n1,2\n2,1\n", ("--std", "0.1"), "no column of activity"),  # mCi, kBq?
         (HEAD + "1,2\n2,1\n", ("--std", "5"), "0.05 for 5 %"),
@@ -189,3 +192,23 @@ def test_a_kernel_says_what_comes_later(cli: Callable[..., Any]) -> None:
     assert said.code == 0
     assert "not in these values: the progeny of Pb-212 decays later" in said.out
     assert "Bi-212" in said.out
+
+
+def test_one_scan_takes_the_half_life_of_others(cli: Callable[..., Any], tmp_path: Path) -> None:
+    path = tmp_path / "kidney.csv"
+    path.write_text(HEAD + "72,40\n", "utf-8")
+    options = ("--nuclide", "Lu-177", "--std", "0.05", "--others", "50:0.2", "--administered", "7400")
+    said = cli("nuclear", "fit", path, *options)
+    assert said.code == 0, said.err
+    assert "Haenscheid 2018" in said.out
+    found = json.loads(cli("nuclear", "fit", path, *options, "--json").out)["curves"][0]
+    by_hand = 40 * 2 ** (72 / 50) * 50 / np.log(2)
+    assert found["time_integrated_activity_mbq_h"] == pytest.approx(by_hand, rel=1e-6)
+    assert found["coefficient_h"] == pytest.approx(by_hand / 7400, rel=1e-6)
+    assert found["methods"]["haenscheid"]["value_mbq_h"] == pytest.approx(40 * 2 * 72 / np.log(2), rel=1e-6)
+    assert found["std_mbq_h"] > 0.05 * by_hand
+    nothing = tmp_path / "nothing.csv"
+    nothing.write_text("time_h,activity_mbq,std_mbq\n72,0,0.1\n", "utf-8")
+    said = cli("nuclear", "fit", nothing, "--nuclide", "Lu-177", "--others", "50:0.2")
+    assert said.code == 2
+    assert "holds no activity" in said.err

@@ -78,6 +78,7 @@ def test_progeny_are_told(cli: Callable[..., Any]) -> None:
         (("--agent", "elixir"), "no agent 'elixir'"),
         (("Lu-177", "--source", "kidneys"), "no pair of a name and a number"),
         (("Lu-177", "--source", "tail=1"), "no source region 'tail'"),
+        (("Lu-177", "--source", "liver=200", "--source", "kidneys=100"), "more than all of it has"),
         (("Lu-177", "--source", "liver=1", "--phantom", "giant"), "no phantom 'giant'"),
         (("Lu-177", "--source", "liver=1", "--mass", "liver=1500"), "one patient in two phantoms"),
         (

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from omnidose.cli.nuclear_fit_point import content_of_point, one_point, print_point
 from omnidose.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,39 +41,58 @@ def fit(
     administered_mbq: Annotated[
         float | None, typer.Option("--administered", metavar="MBQ", help="Show decays per activity as well.")
     ] = None,
+    others: Annotated[
+        str, typer.Option(metavar="H:REL", help="For one scan: half-life of others and its spread, 52:0.2.")
+    ] = "",
     average: Annotated[
         bool, typer.Option("--average", help="Average the shapes by their Akaike weights.")
     ] = False,
     plot: Annotated[Path | None, typer.Option(help="Draw points and curve into this SVG file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
-    """Fit a time-activity curve: shapes tried, decays (MBq h) with uncertainty, share after the last scan."""
+    """Fit a time-activity curve: shapes tried, decays (MBq h) with uncertainty, share after the last scan.
+
+    One scan takes the half-life of others (--others): by Madsen, with Haenscheid's rule beside it.
+    """
     from omnidose.cli.nuclear_curves import read_curves
     from omnidose.kinetics.choice import choose_shape
+    from omnidose.modalities.nuclear.planning.plausible import check_decays
 
     physical_h = physical_half_life_h(nuclide, half_life_h)
     _check_options(administered_mbq, plot)
     curves = read_curves(
         curve, std_rel=std_rel, corrected_half_life_h=physical_h if decay_corrected else None
     )
-    choices = [choose_shape(c, half_life_h=physical_h) for c in curves]
+    if others and all(len(c) > 1 for c in curves):
+        raise InputError("several scans tell the half-life themselves", where="--others", todo="leave it out")
+    points = {c.name: one_point(c, others, physical_h) for c in curves if len(c) == 1}
+    choices = {c.name: choose_shape(c, half_life_h=physical_h) for c in curves if len(c) > 1}
     if administered_mbq is not None:
-        from omnidose.modalities.nuclear.planning.plausible import check_decays
-
-        for choice in choices:
-            found_h = choice.integral.coefficient_h(administered_mbq)
-            check_decays(found_h, half_life_h=physical_h, where=choice.best.curve.name)
+        found = {name: choice.integral for name, choice in choices.items()}
+        found |= {name: both["population"] for name, both in points.items()}
+        for name, integral in found.items():
+            check_decays(integral.coefficient_h(administered_mbq), half_life_h=physical_h, where=name)
     if plot is not None:
+        if points:
+            raise InputError("a curve of one scan cannot be drawn", where="--plot")
         from omnidose.cli.nuclear_fit_plot import write_fit_plot
 
-        write_fit_plot(choices, plot)
+        write_fit_plot(list(choices.values()), plot)
+    content = [
+        content_of_point(c, points[c.name], administered_mbq)
+        if c.name in points
+        else _content(choices[c.name], average, administered_mbq)
+        for c in curves
+    ]
     if as_json:
-        content = [_content(choice, average, administered_mbq) for choice in choices]
         print(json.dumps({"half_life_h": number(physical_h), "curves": content}, indent=1, allow_nan=False))
         return
     console = Console()
-    for choice in choices:
-        _print(console, choice, average, administered_mbq)
+    for each in content:
+        if each["region"] in points:
+            print_point(console, each)
+        else:
+            _print(console, choices[each["region"]], average, administered_mbq)
     if plot is not None:
         console.print(f"Drawn in {plot}", highlight=False)
 

@@ -184,7 +184,10 @@ def asked_for(nuclide: str, source: Sequence[str], agent: str, void_h: float) ->
     if not agent:
         if not nuclide:
             raise InputError("sources need a nuclide", todo="for example omnidose nuclear organ Lu-177 …")
+        from omnidose.modalities.nuclear.planning.plausible import check_decays
+
         hours = pairs(source, "--source", "kidneys=1.2")
+        check_decays(sum(hours.values()), half_life_h=known(nuclide).half_life_h, where="--source")
         return Asked(nuclide=known(nuclide).name, hours_by_sex={"": hours}, notes=())
     found = _agent(agent, void_h)
     if nuclide and known(nuclide).name != found.nuclide:
