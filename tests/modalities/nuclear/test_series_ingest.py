@@ -455,6 +455,11 @@ def test_pet_at_two_times_with_a_ct(tmp_path: Path) -> None:
     assert (series_exam.reference, series_exam.therapy) == (1, False)
     with pytest.raises(ContradictionError, match="in Bq/mL already"):
         ingested(tmp_path, GIVEN)
+    for path in sorted((tmp_path / "pet1").iterdir())[:5]:  # a late scan of a part is no time point
+        path.unlink()
+    with read_inventory(tmp_path) as inventory:
+        (claim,) = exposures(inventory)
+        assert isinstance(MODALITY.ingest(claim), NuclearExam)
 
 
 def test_what_is_said_of_the_wrong_exam_is_refused(tmp_path: Path, series: Callable[..., SeriesExam]) -> None:

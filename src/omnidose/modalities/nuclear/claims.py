@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+import numpy as np
+
 from omnidose.dicom import nm_series, pet_series
 from omnidose.dicom.ct_frames import is_ct_image
 from omnidose.dicom.ct_reconstructions import choose_reconstructions, split_series
@@ -156,11 +158,19 @@ def _administration(group: list[EmissionScan], inventory: Inventory) -> list[Cla
         return _exposure(group, inventory) if group[0].modality == "PT" else [_faulty(group[0])]
     points = time_points(group)
     has_spect = any(p.used.modality == "NM" for p in points)
+    if not has_spect and len(_as_long(points)) == 1:
+        return _exposure(group, inventory)
     if len(points) > 1 or has_spect:
         found = tuple(PointPayload(scan=p, ct=_ct_of(p.used, inventory)) for p in points)
         if has_spect or any(p.ct is not None for p in found):
             return _series(found, inventory)
     return _exposure(group, inventory)
+
+
+def _as_long(points: list[ScanPoint]) -> list[ScanPoint]:
+    """Return the time points that show as much as the longest: a late scan of the head alone does not."""
+    lengths = [0.0 if p.used.facts is None else float(np.ptp(p.used.facts.z_mm)) for p in points]
+    return [p for p, mm in zip(points, lengths, strict=True) if mm >= COVERED_SHARE["PT"] * max(lengths)]
 
 
 def _faulty(scan: EmissionScan) -> Claim:
