@@ -100,6 +100,8 @@ class Choice:
         Its variance is that of the mixture: within each shape and between them (Burnham and Anderson 2002,
         chapter 4).
         """
+        if len(self.candidates) == 1:
+            return self.integral
         weight = self.akaike_weights
         integrals = [_with_scatter(f) for f in self.candidates]
         value = float(weight @ [i.value_mbq_h for i in integrals])
