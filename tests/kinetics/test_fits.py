@@ -180,6 +180,19 @@ def test_pure_decay_is_found_by_retention() -> None:
     assert asked.integral.std_mbq_h < 0.7 * choice.integral.std_mbq_h
 
 
+def test_two_points_that_hardly_fall_keep_the_doubt() -> None:
+    """An uptake that stays would pass through both, and call itself certain."""
+    time = np.array([24.0, 96.0])
+    curve = TimeActivityCurve.with_relative_std(time, [0.5, 0.40], std_rel=0.05)
+    choice = choose_shape(curve, half_life_h=LU177_H)
+    assert choice.best.shape is Shape.RETAINED
+    assert set(choice.not_tried) == {Shape.UPTAKE_RETAINED, Shape.UPTAKE, Shape.BI}
+    assert choice.integral.std_rel > 0.1
+    one = TimeActivityCurve.with_relative_std([24.0], [0.5], std_rel=0.05)
+    with pytest.raises(InputError, match="1 point is too few"):
+        choose_shape(one, half_life_h=LU177_H)
+
+
 def test_slow_loss_is_not_taken_for_none() -> None:
     """Four points of 5 %: AICc alone would take retention nine times of ten, for 9 % too many decays."""
     time = np.array([4.0, 24.0, 72.0, 168.0])

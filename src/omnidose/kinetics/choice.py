@@ -50,7 +50,7 @@ class Choice:
     reason
         Why, in words.
     not_tried
-        Shapes with more parameters than points.
+        Shapes with more parameters than points, and those without loss whose falling parent is one.
     """
 
     fits: tuple[Fit, ...]
@@ -151,9 +151,9 @@ def choose_shape(
     wanted = tuple(shapes or Shape)
     if half_life_h == inf:
         wanted = tuple(s for s in wanted if not stays(s))
-    tried = tuple(s for s in wanted if parameter_count(s) <= len(curve))
-    if len(curve) == 1 and Shape.MONO in wanted:
-        tried = ()  # that nothing leaves is then a claim, not a choice
+    fitting = tuple(s for s in wanted if parameter_count(s) <= len(curve))
+    # without its falling parent, that nothing leaves is a claim and no choice
+    tried = tuple(s for s in fitting if _PARENT.get(s) not in wanted or _PARENT[s] in fitting)
     if not tried:
         raise InputError(
             f"{len(curve)} point{'s are' if len(curve) != 1 else ' is'} too few for any of "

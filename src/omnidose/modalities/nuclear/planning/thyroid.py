@@ -118,7 +118,7 @@ def integral_from_uptakes(
     )
     if (curve.activity_mbq > 1).any():
         raise InputError("an uptake is above 1", where="uptakes", allowed="shares, 0.45 for 45 %")
-    shapes = (Shape.MONO, Shape.UPTAKE_RETAINED, Shape.UPTAKE)
+    shapes = (Shape.RETAINED, Shape.MONO, Shape.UPTAKE_RETAINED, Shape.UPTAKE)
     return choose_shape(curve, half_life_h=nuclide(IODINE).half_life_h, shapes=shapes).integral
 
 
