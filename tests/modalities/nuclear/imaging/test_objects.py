@@ -94,11 +94,10 @@ def test_a_whole_patient_is_read_back(tmp_path: Path) -> None:
     from omnidose.modalities.nuclear.imaging.objects import write_patient
     from omnidose.modalities.nuclear.imaging.patients import REST, draw_patient
     from omnidose.modalities.nuclear.imaging.truth import visible_rest
-    from omnidose.modalities.nuclear.proofs._clinic import SMALL
     from omnidose.modalities.nuclear.series.exam import SeriesExam
 
-    drawn = draw_patient(3, grid=SMALL.grid, phantom_voxel_mm=SMALL.phantom_mm)
-    written = write_patient(tmp_path, drawn, camera=SMALL.camera, injected=INJECTED, points=(1, 2))
+    drawn = draw_patient(3, grid=Grid.centred((80, 108, 108), (4.0,) * 3), phantom_voxel_mm=6.0)
+    written = write_patient(tmp_path, drawn, camera=Camera(views=30), injected=INJECTED, points=(1, 2))
     assert [len(files) for files in written.files] == [81, 81]
     assert set(written.truth) == set(drawn.regions)
     with read_inventory(tmp_path) as inventory:
