@@ -131,8 +131,11 @@ def outlines(
     for name in sorted(drawn, key=lambda n: float(drawn[n].sum(dtype=np.float64))):
         share = np.minimum(np.clip(drawn[name], 0, 1), left)
         lost = float((drawn[name] - share).sum(dtype=np.float64))
+        # soft borders of neighbours overlap too: inside is what lies there with most of itself
         inside = [
-            n for n, s in found.items() if float(np.minimum(s, drawn[name]).sum(dtype=np.float64)) > 0.5
+            n
+            for n, s in found.items()
+            if float(np.minimum(s, drawn[name]).sum(dtype=np.float64)) > 0.5 * float(s.sum(dtype=np.float64))
         ]
         without[name] = tuple(inside) if lost > 0.5 else ()
         found[name] = share
