@@ -246,6 +246,8 @@ def test_verification_refuses_what_says_nothing(
         (("thyroid", "--goal", "200", "--mass-g", "40"), "either --uptake"),
         (("thyroid", "--goal", "200", "--mass-g", "40", "--uptake", "0.4"), "how long it stays"),
         (("thyroid", "--goal", "200", "--mass-g", "40", "--uptakes", "4;0.2"), "no list of pairs"),
+        (("thyroid", "--goal", "200", "--mass-g", "40", "--uptakes", "24:0.4"), "does not say how long"),
+        (("thyroid", "--goal", "200", "--mass-g", "40", "--uptakes", "24:0.2,48:0.42"), "no plan can rest"),
         (("thyroid-cancer", "--body-kg", "70", "--sex", "F"), "either --retention"),
         (("thyroid-cancer", "--body-kg", "70", "--retention", "0.1"), "sex is not known"),
         (("thyroid-cancer", *CANCER), "blood volume is not known"),

@@ -180,6 +180,28 @@ def test_pure_decay_is_found_by_retention() -> None:
     assert asked.integral.std_mbq_h < 0.7 * choice.integral.std_mbq_h
 
 
+@given(
+    half_life=st.floats(8.0, 150.0), factor=st.floats(1e-3, 1e3), seed=st.integers(0, 30),
+    n=st.integers(2, 6),
+)  # fmt: skip
+@settings(max_examples=12, deadline=None)
+def test_a_choice_does_not_hang_on_the_unit(half_life: float, factor: float, seed: int, n: int) -> None:
+    """kBq or MBq: same shape, decays and uncertainty go with the factor; never above what physics allows."""
+    time = np.array([2.0, 6.0, 24.0, 72.0, 120.0, 168.0])[-n:]
+    noise = 1 + 0.05 * np.random.default_rng(seed).standard_normal(n)
+    activity = 100 * 2 ** (-time / half_life) * noise
+    first, second = (
+        choose_shape(
+            TimeActivityCurve.with_relative_std(time, f * activity, std_rel=0.05), half_life_h=LU177_H
+        )
+        for f in (1.0, factor)
+    )
+    assert second.best.shape is first.best.shape
+    assert second.integral.value_mbq_h == pytest.approx(factor * first.integral.value_mbq_h, rel=1e-5)
+    assert second.integral.std_mbq_h == pytest.approx(factor * first.integral.std_mbq_h, rel=1e-3)
+    assert (first.best.constants_per_h >= PHYSICAL * (1 - 1e-9)).all()
+
+
 def test_two_points_that_hardly_fall_keep_the_doubt() -> None:
     """An uptake that stays would pass through both, and call itself certain."""
     time = np.array([24.0, 96.0])

@@ -25,6 +25,8 @@ from omnidose.transport.dose_kernels.spheres import sphere_s
 
 IODINE = "I-131"
 S_PER_H = 3600.0
+#: Decays of measured uptakes that are less certain than this make no plan.
+MOST_STD_REL = 1.0
 #: Effective half-lives below this are taken for a mix-up of units, and said so.
 SHORT_H = 24.0
 #: Photons are about 8 % of the dose of a sphere of 20 g; two lobes keep up to a quarter less of them.
@@ -112,14 +114,33 @@ def integral_from_uptakes(
         fitted where one exponential is contradicted by them.
     std_rel
         Relative standard uncertainty of each.
+
+    Raises
+    ------
+    InputError
+        For one uptake alone, uptakes above 1, and those that leave the decays uncertain by 100 % and more.
     """
     curve = TimeActivityCurve.with_relative_std(
         time_h, np.asarray(uptake_fractions), std_rel=std_rel, name="thyroid"
     )
     if (curve.activity_mbq > 1).any():
         raise InputError("an uptake is above 1", where="uptakes", allowed="shares, 0.45 for 45 %")
+    if len(curve) < 2:
+        raise InputError(
+            "one uptake does not say how long it stays",
+            where="uptakes",
+            todo="give several, or one with the effective half-life",
+        )
     shapes = (Shape.RETAINED, Shape.MONO, Shape.UPTAKE_RETAINED, Shape.UPTAKE)
-    return choose_shape(curve, half_life_h=nuclide(IODINE).half_life_h, shapes=shapes).integral
+    found = choose_shape(curve, half_life_h=nuclide(IODINE).half_life_h, shapes=shapes).integral
+    if not found.std_rel < MOST_STD_REL:
+        raise InputError(
+            f"these uptakes leave the decays uncertain by {100 * found.std_rel:.0f} %: no plan can rest on "
+            "them",
+            where="uptakes",
+            todo="check them, or measure later as well",
+        )
+    return found
 
 
 def thyroid_dose(

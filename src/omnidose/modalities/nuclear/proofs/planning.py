@@ -18,6 +18,7 @@ from omnidose.modalities.nuclear.planning.confidence import DosePerActivity
 from omnidose.modalities.nuclear.planning.cycles import Course, GivenCycle
 from omnidose.modalities.nuclear.planning.limits import Limit
 from omnidose.modalities.nuclear.planning.verification import verify
+from omnidose.modalities.nuclear.proofs._planning_refusals import refusal_rows
 from omnidose.physics.nuclides import nuclide
 from omnidose.quantities import AbsorbedDose, BiologicallyEffectiveDose
 from omnidose.transport.dose_kernels.spheres import sphere_s
@@ -36,6 +37,7 @@ def check(context: Context) -> Iterator[Row]:
     yield from _thyroid()
     yield from _blood()
     yield from _patient()
+    yield from refusal_rows()
     if context.full:
         yield from _body_again()
 
