@@ -280,6 +280,12 @@ def result_to_json(result: ExamResult, files: dict[str, Path]) -> dict[str, Any]
                     for c in exposure.organ_doses.components
                 ],
                 "quantities": {k: q.to_json() for k, q in exposure.quantities.items()},
+                "therapy": exposure.therapy,
+                "figures": [
+                    {"key": f.key, "title": f.title, "data": f.data}
+                    for f in exposure.figures
+                    if f.key.startswith("series-")
+                ],
                 "warnings": exposure.warnings,
                 "provenance": exposure.provenance.to_json(),
             }
