@@ -26,11 +26,6 @@ from omnidose.kinetics.fits import Fit, Weights, fit_curve
 #: Retention has one parameter and one exponential two: with two points that one passes through both, and
 #: retention would be a claim about the body that the second point was made to test.
 _SIMPLEST = (Shape.MONO, Shape.UPTAKE_RETAINED, Shape.UPTAKE, Shape.BI, Shape.RETAINED)
-#: Said of an integral whose shape no criterion could compare.
-UNTESTED = (
-    "the points are too few to test the shape of the curve: another shape may have an integral outside the "
-    "uncertainty"
-)
 #: Shapes without loss, and the shapes that they are a bound of.
 _PARENT = {Shape.RETAINED: Shape.MONO, Shape.UPTAKE_RETAINED: Shape.UPTAKE}
 
@@ -88,10 +83,7 @@ class Choice:
         Its uncertainty is multiplied with the square root of chi^2 per degree of freedom where that is above
         1 (with absolute weights; relative ones do so in both directions).
         """
-        found = _with_scatter(self.best)
-        if isfinite(self.best.aicc):
-            return found
-        return replace(found, remark="; ".join(filter(None, (found.remark, UNTESTED))))
+        return _with_scatter(self.best)
 
     @property
     def averaged(self) -> TimeIntegratedActivity:
@@ -161,18 +153,18 @@ def choose_shape(
             where=curve.name,
             todo="use a method for a single time point (omnidose.kinetics.single_time_point)",
         )
-    fits = _with_losses(tuple(fit_curve(curve, s, half_life_h=half_life_h, weights=weights) for s in tried))
+    fits = _as_candidates(tuple(fit_curve(curve, s, half_life_h=half_life_h, weights=weights) for s in tried))
     best, reason = _best(fits)
     return Choice(fits=fits, best=best, reason=reason, not_tried=tuple(s for s in wanted if s not in tried))
 
 
-def _with_losses(fits: tuple[Fit, ...]) -> tuple[Fit, ...]:
-    """Give shapes without loss the uncertainty of the loss that their parent was fitted with."""
+def _as_candidates(fits: tuple[Fit, ...]) -> tuple[Fit, ...]:
+    """Say where AICc is not defined, and give shapes without loss the uncertainty of their parent's."""
     by_shape = {f.shape: f for f in fits}
     out = []
-    for fit in fits:
+    for fit in (replace(f, untested=not isfinite(f.aicc)) for f in fits):
         parent = by_shape.get(_PARENT.get(fit.shape, fit.shape))
-        if parent is None or parent is fit:
+        if parent is None or parent.shape is fit.shape:
             out.append(fit)
             continue
         own, whole = fit.integral.std_mbq_h, parent.integral.std_mbq_h

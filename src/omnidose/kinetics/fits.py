@@ -31,6 +31,11 @@ ON_BOUND = 1e-6
 LEAST_PROBABILITY = 1e-3
 #: An amplitude below this share of the largest measured activity is nothing.
 NO_AMPLITUDE = 1e-9
+#: Said of an integral whose shape no criterion could compare.
+UNTESTED = (
+    "the points are too few to test the shape of the curve: another shape may have an integral outside the "
+    "uncertainty"
+)
 _GRID_POINTS = 15
 _STARTS = 4
 _FEW, _MANY = 40, 400
@@ -60,6 +65,8 @@ class Fit:
     loss_std_mbq_h
         Of a shape without loss that stands for one whose loss was not seen: how uncertain the integral is
         because of that loss. 0 where the shape was asked for: then it is a claim.
+    untested
+        Among shapes to choose from, AICc was not defined for this one.
     """
 
     curve: TimeActivityCurve
@@ -70,6 +77,7 @@ class Fit:
     covariance: ArrayF8
     rejection: str = ""
     loss_std_mbq_h: float = 0.0
+    untested: bool = False
 
     @property
     def accepted(self) -> bool:
@@ -187,8 +195,13 @@ class Fit:
 
     @property
     def _remark(self) -> str:
-        if not self.contradicted:
-            return ""
+        said = [UNTESTED] if self.untested else []
+        if self.contradicted:
+            said.append(self._contradiction)
+        return "; ".join(said)
+
+    @property
+    def _contradiction(self) -> str:
         return (
             f"the points lie further from the {self.shape.value} curve than their uncertainties explain "
             f"(chi^2 {self.chi2:.3g} with {self.degrees_of_freedom} degrees of freedom): the curve or the "
