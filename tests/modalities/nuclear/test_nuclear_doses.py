@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from omnidose.anatomy.body import BodyModel, Organ, Origin
 from omnidose.errors import GeometryError, InputError
-from omnidose.modalities.nuclear.doses import emitted_by, voxel_doses
+from omnidose.modalities.nuclear.doses import emitted_by, progeny_notes, voxel_doses
 from omnidose.modalities.nuclear.estimate import estimate
 from omnidose.modalities.nuclear.exposure import DoseMethod, NuclearExam, Unseen
 from omnidose.modalities.nuclear.mean_doses import mean_doses
@@ -214,6 +214,17 @@ def test_alpha_emitters_have_a_quality_of_their_own() -> None:
     doses = mean_doses(voxel_doses(DoseMethod.LOCAL, field, "Ac-225", body), body)
     assert doses.qualities == ("electron", "photon", "alpha")
     assert doses.dose_mgy[0, 2] > 10 * doses.dose_mgy[0, 0]
+
+
+def test_what_is_taken_for_granted_about_progeny_is_said() -> None:
+    body = small_body()
+    field = Volume.on_grid((body.labels > 0).astype(np.float32), body.grid)
+    said = " ".join(voxel_doses(DoseMethod.LOCAL, field, "Ac-225", body).notes)
+    assert "taken to decay where Ac-225 does: Fr-221" in said
+    assert "left out: Pb-209" in said
+    assert progeny_notes("F-18") == ()
+    assert progeny_notes("Tc-99m") == ()
+    assert "Y-89m" in progeny_notes("Zr-89")[0]
 
 
 def test_organs_that_nobody_saw_are_uncertain_in_place(by_method: dict[DoseMethod, Any]) -> None:

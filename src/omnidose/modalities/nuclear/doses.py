@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from omnidose.transport.tally import Tally
 
 ArrayF4 = npt.NDArray[np.float32]
+
+#: Decays of late progeny per decay below which they are not spoken of.
+_FEW_DECAYS = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +94,39 @@ def voxel_doses(
     histories, precision
         For Monte Carlo only: annihilations or photons, or the relative standard error of organs above 100 g.
     """
+    found = _voxel_doses(
+        method, mbq_s, nuclide_name, body, simulate, histories, precision, seed, progress, cluster
+    )
+    return replace(found, notes=(*found.notes, *progeny_notes(nuclide_name)))
+
+
+def progeny_notes(name: str) -> tuple[str, ...]:
+    """Return what a dose takes for granted about progeny, as sentences."""
+    members, late = prompt_progeny(name), late_progeny(name)
+    out = []
+    if members:
+        out.append(f"Progeny is taken to decay where {late.parent} does: {', '.join(members)}.")
+    small = [daughter for daughter, number in late.decays if number > _FEW_DECAYS]
+    if small:
+        out.append(
+            f"Progeny that decays later is left out: {', '.join(small)} (at most "
+            f"{100 * late.local_fraction:.2g} % of the energy of electrons and alpha particles)."
+        )
+    return tuple(out)
+
+
+def _voxel_doses(
+    method: DoseMethod,
+    mbq_s: Volume,
+    nuclide_name: str,
+    body: BodyModel,
+    simulate: Callable[..., Tally] | None,
+    histories: int | None,
+    precision: float | None,
+    seed: int,
+    progress: Callable[[float, str], None] | None,
+    cluster: Any,
+) -> VoxelDoses:
     emitted = emitted_by(nuclide_name)
     density = Volume.on_grid(body.density_g_cm3, body.grid)
     if method is DoseMethod.MONTE_CARLO:
