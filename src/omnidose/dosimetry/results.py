@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -180,6 +181,31 @@ class OrganDoses:
             return float(self.total_mgy[self.organs.index(organ)])
         except ValueError:
             raise KeyError(organ) from None
+
+    def only(self, keys: Collection[str]) -> OrganDoses:
+        """Return the rows of some organs, in their order, with what belongs to them."""
+        kept = [i for i, key in enumerate(self.organs) if key in keys]
+        flat = (
+            np.array(kept, dtype=np.intp)[:, None] * len(self.qualities) + np.arange(len(self.qualities))
+        ).ravel()
+        components = tuple(
+            replace(c, std_rel=tuple(c.std_rel[i] for i in kept)) if isinstance(c.std_rel, tuple) else c
+            for c in self.components
+        )
+        return replace(
+            self,
+            organs=tuple(self.organs[i] for i in kept),
+            dose_mgy=self.dose_mgy[kept],
+            covariance_mgy2=self.covariance_mgy2[np.ix_(flat, flat)],
+            mass_g=self.mass_g[kept],
+            origin=tuple(self.origin[i] for i in kept),
+            imaged_fraction=self.imaged_fraction[kept],
+            primary_fraction=self.primary_fraction[kept],
+            completion_share=self.completion_share[kept],
+            components=components,
+            dvh={key: found for key, found in self.dvh.items() if key in keys},
+            hot_mgy={key: found for key, found in self.hot_mgy.items() if key in keys},
+        )
 
     def rows(self) -> list[dict[str, Any]]:
         """Return one dictionary per organ, ready for CSV, JSON or pandas."""

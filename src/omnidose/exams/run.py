@@ -147,6 +147,7 @@ def _run(plan: Plan, tell: StageProgress, simulate: Callable[..., Any] | None, c
     total = None
     if absolute or len(results) == 1:
         total = total_organ_doses(with_one_set_of_qualities([r.organ_doses for r in results]))
+        total = total.only(_organs_of_all(results, total.organs))
     tell("Risk", float("nan"), "")
     history, risk, reason = _risk(plan, results)
     warnings = [f"{item.what} could not be estimated: {item.reason}." for item in failed]
@@ -168,6 +169,19 @@ def _run(plan: Plan, tell: StageProgress, simulate: Callable[..., Any] | None, c
         left_out=(*plan.left_out, *failed),
         warnings=tuple(dict.fromkeys(warnings)),
     )
+
+
+def _organs_of_all(results: Sequence[ExposureResult], organs: Sequence[str]) -> list[str]:
+    """Return the organs to which every time series gave a known dose: a sum without it would be too small.
+
+    A series leaves out organs whose dose nobody can tell; what a CT gave them is no sum of the exam.
+    """
+    known = [
+        set(result.organ_doses.organs)
+        for result in results
+        if any(figure.key == "series-outlines" for figure in result.figures)
+    ]
+    return [key for key in organs if all(key in own for own in known)]
 
 
 def with_one_set_of_qualities(parts: Sequence[OrganDoses]) -> list[OrganDoses]:

@@ -159,6 +159,23 @@ def test_organs_that_hold_activity_and_were_not_drawn_get_no_dose(
     assert any(w.startswith("No dose of left kidney") for w in result.warnings)
 
 
+def test_a_sum_with_a_ct_leaves_out_what_the_series_does_not_know(
+    found: ExposureResult, series: SeriesExam, body_with: Callable[..., BodyModel]
+) -> None:
+    from omnidose.exams.run import _organs_of_all
+
+    result = MODALITY.estimate(series, body_with(left_kidney=Origin.ATLAS), histories=HISTORIES)
+    ct = replace(found, figures=(), therapy=False)
+    kept = _organs_of_all([result, ct], found.organ_doses.organs)
+    assert "kidneys" not in kept
+    assert "right-kidney" in kept
+    part = found.organ_doses.only(kept)
+    assert part.organs == tuple(kept)
+    assert part.interval_mgy[part.organs.index("liver")] == pytest.approx(
+        found.organ_doses.interval_mgy[found.organ_doses.organs.index("liver")]
+    )
+
+
 def test_nothing_drawn_is_refused(series: SeriesExam, body_with: Callable[..., BodyModel]) -> None:
     fitted = body_with(left_kidney=Origin.ATLAS, right_kidney=Origin.ATLAS, liver=Origin.ATLAS)
     with pytest.raises(InputError, match="--masks"):

@@ -106,19 +106,7 @@ def without(doses: OrganDoses, keys: Sequence[str]) -> OrganDoses:
     for parent, members in combined_organs().items():  # innermost first
         if gone & set(members):
             gone.add(parent)
-    kept = np.array([i for i, key in enumerate(doses.organs) if key not in gone], dtype=np.intp)
-    flat = (kept[:, None] * len(doses.qualities) + np.arange(len(doses.qualities))).ravel()
-    return replace(
-        doses,
-        organs=tuple(doses.organs[i] for i in kept),
-        dose_mgy=doses.dose_mgy[kept],
-        covariance_mgy2=doses.covariance_mgy2[np.ix_(flat, flat)],
-        mass_g=doses.mass_g[kept],
-        origin=tuple(doses.origin[i] for i in kept),
-        imaged_fraction=doses.imaged_fraction[kept],
-        primary_fraction=doses.primary_fraction[kept],
-        completion_share=doses.completion_share[kept],
-    )
+    return doses.only([key for key in doses.organs if key not in gone])
 
 
 def components(
