@@ -10,14 +10,13 @@ from omnidose.anatomy.body import Origin
 from omnidose.dosimetry.results import Distribution, OrganDoses, UncertaintyComponent
 from omnidose.errors import QuantityKindError
 
-_WEAKEST_FIRST = (Origin.PHANTOM, Origin.ATLAS, Origin.SEGMENTED, Origin.ABSENT)
-
 
 def total_organ_doses(parts: Sequence[OrganDoses]) -> OrganDoses:
     """Add the organ doses of several exposures.
 
     Statistical errors of different runs are independent: covariances add. Components with equal keys
-    are fully correlated: their absolute parts add linearly, organ by organ.
+    are fully correlated: their absolute parts add linearly, organ by organ. Mass, origin and imaged share
+    of an organ are those of the exposure that gave it most of its dose.
 
     Raises
     ------
@@ -42,19 +41,22 @@ def total_organ_doses(parts: Sequence[OrganDoses]) -> OrganDoses:
     mass, imaged = np.full(n, np.nan), np.full(n, np.nan)
     primary, completion, weight = np.zeros(n), np.zeros(n), np.zeros(n)
     origin: list[Origin] = [Origin.ABSENT] * n
+    largest = np.full(n, -1.0)
     for part in parts:
         where = np.array([organs.index(o) for o in part.organs])
         known = np.isfinite(part.dose_mgy)
         dose[where] += np.where(known, part.dose_mgy, 0.0)
         flat = (where[:, None] * q + np.arange(q)).ravel()
         covariance[np.ix_(flat, flat)] += np.nan_to_num(part.covariance_mgy2)
-        mass[where], imaged[where] = part.mass_g, part.imaged_fraction
         total = np.nan_to_num(part.total_mgy)
+        more = total > largest[where]
+        largest[where[more]] = total[more]
+        mass[where[more]], imaged[where[more]] = part.mass_g[more], part.imaged_fraction[more]
         primary[where] += total * part.primary_fraction
         completion[where] += total * part.completion_share
         weight[where] += total
-        for i, value in zip(where, part.origin, strict=True):
-            origin[i] = min(origin[i], value, key=_WEAKEST_FIRST.index)
+        for i in np.flatnonzero(more):
+            origin[where[i]] = part.origin[i]
     with np.errstate(invalid="ignore", divide="ignore"):
         primary, completion = primary / weight, completion / weight
     return OrganDoses(

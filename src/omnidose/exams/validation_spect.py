@@ -9,56 +9,28 @@ it.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from omnidose.errors import InputError
+from omnidose.exams.demo_therapy import WrittenTherapy, region_key, write_therapy
 from omnidose.exams.options import EstimateOptions
 from omnidose.exams.plan import plan, survey
 from omnidose.exams.run import THERAPY_REASON, ExamResult, run
-from omnidose.modalities.nuclear.imaging.patients import MEMBERS, ORGANS, Patient, draw_patient
-from omnidose.modalities.nuclear.imaging.truth import Truth
-from omnidose.modalities.nuclear.proofs._clinic import FULL, SMALL, Setting, blur_of
+from omnidose.modalities.nuclear.imaging.clinic import FULL, SMALL
+from omnidose.modalities.nuclear.imaging.patients import ORGANS
 from omnidose.modalities.nuclear.proofs._kinetics_rows import said_row
 from omnidose.validation import Context, Row, within
-from omnidose.volume import Volume
 
 #: Patients that were never looked at when bounds were set: the seeds after those of other claims.
 SEEDS, SMALL_SEEDS = (21, 22), (21,)
 LEAST_LESION_CM3 = 10.0
 SOURCE = "truth of the simulated patient, written as DICOM and estimated as a user would"
-INJECTED = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 HISTORIES = 400_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """A simulated patient on disk.
-
-    Attributes
-    ----------
-    folder
-        ``exam/scan1`` and so on, and ``masks``.
-    given
-        What a person says.
-    factor
-        Wrong over true calibration.
-    """
-
-    folder: Path
-    patient: Patient
-    truth: Mapping[str, Truth]
-    given: dict[str, Any]
-    factor: float
-
-    def scans(self, *numbers: int) -> list[Path]:
-        """Folders of some scans (from 1)."""
-        return [self.folder / "exam" / f"scan{n}" for n in numbers]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,12 +41,12 @@ class Done:
 
     def dose_mgy(self, region: str) -> float:
         """Dose of an organ or lesion of the patient."""
-        return self.result.results[0].organ_doses.dose_of(_key(region))
+        return self.result.results[0].organ_doses.dose_of(region_key(region))
 
     def holds(self, region: str, true_mgy: float) -> bool:
         """Whether the 95 % interval holds the truth."""
         doses = self.result.results[0].organ_doses
-        low, high = doses.interval_mgy[doses.organs.index(_key(region))]
+        low, high = doses.interval_mgy[doses.organs.index(region_key(region))]
         return bool(low <= true_mgy <= high)
 
     def figure(self, key: str) -> dict[str, Any]:
@@ -82,34 +54,7 @@ class Done:
         return next(f.data for f in self.result.results[0].figures if f.key == key)
 
 
-def _key(region: str) -> str:
-    return region.replace("lesion ", "lesion-")
-
-
-def write(seed: int, setting: Setting, folder: Path) -> Written:
-    """Scan a patient and write SPECT, CT and masks."""
-    from omnidose.dicom.nifti import write_nifti
-    from omnidose.modalities.nuclear.imaging.objects import write_patient
-
-    patient = draw_patient(seed, grid=setting.grid, phantom_voxel_mm=setting.phantom_mm)
-    written = write_patient(folder / "exam", patient, camera=setting.camera, injected=INJECTED)
-    masks = folder / "masks"
-    masks.mkdir()
-    shapes = {key: patient.anatomy.mask(key) for organ in ORGANS for key in MEMBERS[organ]}
-    shapes |= {_key(item.name): item.depth_mm(setting.grid) > 0 for item in patient.lesions}
-    for name, mask in shapes.items():
-        volume = Volume.on_grid(mask.astype(np.uint8), setting.grid)
-        write_nifti(masks / f"{name}.nii.gz", volume, description=name)
-    return Written(
-        folder=folder,
-        patient=patient,
-        truth=written.truth,
-        given={**written.given, "image_fwhm_mm": round(blur_of(setting)[0].fwhm_mm, 1)},
-        factor=1 + patient.calibration_error_rel,
-    )
-
-
-def estimate(written: Written, scans: list[Path], *, masks: bool = True, **said: Any) -> Done:
+def estimate(written: WrittenTherapy, scans: list[Path], *, masks: bool = True, **said: Any) -> Done:
     """Run the job, without the CTs as exposures of their own."""
     person = written.patient.anatomy.body.person
     options = EstimateOptions(
@@ -133,7 +78,7 @@ def check(context: Context) -> Iterator[Row]:
     for seed in seeds:
         with tempfile.TemporaryDirectory() as name:
             context.progress(f"SPECT: patient {seed}, scans")
-            written = write(seed, setting, Path(name))
+            written = write_therapy(seed, setting, Path(name))
             context.progress(f"SPECT: patient {seed}, doses")
             done = estimate(written, written.scans(1, 2, 3, 4))
             yield from _doses(written, done, organ_rel, lesion_rel)
@@ -145,7 +90,7 @@ def check(context: Context) -> Iterator[Row]:
                 yield from _refusal(written)
 
 
-def _doses(written: Written, done: Done, organ_rel: float, lesion_rel: float) -> Iterator[Row]:
+def _doses(written: WrittenTherapy, done: Done, organ_rel: float, lesion_rel: float) -> Iterator[Row]:
     name, outside = written.patient.name, []
     for region in written.patient.regions:
         true = written.truth[region]
@@ -156,10 +101,10 @@ def _doses(written: Written, done: Done, organ_rel: float, lesion_rel: float) ->
         if large:
             yield within(
                 f"SPECT, {name}: {region} of {true.volume_cm3:.0f} mL, dose over truth",
-                ours * written.factor / true.dose_mgy, 1.0, unit="1", source=SOURCE,
+                ours * written.calibration_rel / true.dose_mgy, 1.0, unit="1", source=SOURCE,
                 tolerance_rel=organ_rel if region in ORGANS else lesion_rel,
-                note=f"{ours / 1000:.3g} Gy; error of the camera's factor ({100 * written.factor - 100:+.1f} "
-                "%) taken out",
+                note=f"{ours / 1000:.3g} Gy; error of the camera's factor "
+                f"({100 * written.calibration_rel - 100:+.1f} %) taken out",
             )  # fmt: skip
     yield within(
         f"SPECT, {name}: outlines whose 95 % interval misses the truth",
@@ -169,7 +114,7 @@ def _doses(written: Written, done: Done, organ_rel: float, lesion_rel: float) ->
     )  # fmt: skip
 
 
-def _methods(written: Written, done: Done) -> Iterator[Row]:
+def _methods(written: WrittenTherapy, done: Done) -> Iterator[Row]:
     """Three ways to one dose: where electrons are short, they must agree."""
     data = done.figure("series-methods")
     beside = np.array(data["mgy"]["convolution"]) / np.array(data["mgy"]["monte-carlo"])
@@ -198,18 +143,19 @@ def _therapy(done: Done) -> Iterator[Row]:
     )  # fmt: skip
 
 
-def _one_point(written: Written) -> Iterator[Row]:
+def _one_point(written: WrittenTherapy) -> Iterator[Row]:
     """The scan of the first day alone."""
     scans, true = written.scans(2), written.truth["kidneys"].dose_mgy
     half_life_h = max(written.patient.kinetics["kidneys"].half_life_h)
     done = estimate(written, scans, effective_half_life_h=round(half_life_h, 1))
     yield within(
         "SPECT, one scan: kidneys with their true effective half-life, dose over truth",
-        done.dose_mgy("kidneys") * written.factor / true, 1.0, unit="1", source=SOURCE, tolerance_rel=0.12,
+        done.dose_mgy("kidneys") * written.calibration_rel / true, 1.0, unit="1", source=SOURCE,
+        tolerance_rel=0.12,
         note=f"{half_life_h:.0f} h said; the uptake phase is not known",
     )  # fmt: skip
     done = estimate(written, scans)
-    over = {r: done.dose_mgy(r) * written.factor / written.truth[r].dose_mgy for r in ORGANS}
+    over = {r: done.dose_mgy(r) * written.calibration_rel / written.truth[r].dose_mgy for r in ORGANS}
     yield within(
         "SPECT, one scan: physical decay alone, least dose over truth of three organs",
         min(over.values()), 1.0, unit="1", source="an upper bound, as it says", bounds=(1.0, 4.0),
@@ -222,7 +168,7 @@ def _one_point(written: Written) -> Iterator[Row]:
     )  # fmt: skip
 
 
-def _refusal(written: Written) -> Iterator[Row]:
+def _refusal(written: WrittenTherapy) -> Iterator[Row]:
     try:
         estimate(written, written.scans(2), masks=False)
         said = "accepted"

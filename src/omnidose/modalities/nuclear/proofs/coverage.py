@@ -11,6 +11,7 @@ import numpy as np
 from numba import set_num_threads
 
 from omnidose.dosimetry.internal_uncertainty import Calibration
+from omnidose.modalities.nuclear.imaging.clinic import FULL
 from omnidose.modalities.nuclear.imaging.patients import CALIBRATION_STD_REL, NUCLIDE, ORGANS, SCANS_H
 from omnidose.modalities.nuclear.proofs._blurred_spheres import (
     BLUR,
@@ -19,7 +20,7 @@ from omnidose.modalities.nuclear.proofs._blurred_spheres import (
     Outline,
     draw_outlines,
 )
-from omnidose.modalities.nuclear.proofs._clinic import ERRORS, FULL, run_case
+from omnidose.modalities.nuclear.proofs._clinic import ERRORS, run_case
 from omnidose.modalities.nuclear.series.doses import curve_of, dose_factor, dose_of, fitted
 from omnidose.modalities.nuclear.series.results import OutlineDose
 from omnidose.physics.nuclides import nuclide

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from omnidose.modalities.nuclear.imaging.clinic import FULL, SMALL, Setting, blur_of
 from omnidose.modalities.nuclear.imaging.patients import ORGANS
-from omnidose.modalities.nuclear.proofs._clinic import FULL, SMALL, Case, Setting, blur_of, cases
+from omnidose.modalities.nuclear.proofs._clinic import Case, cases
 from omnidose.modalities.nuclear.series.recovery import fit_recovery_curve
 from omnidose.validation import Context, Row, within
 
