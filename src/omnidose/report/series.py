@@ -135,7 +135,8 @@ def activity_charts(figure: Figure | None) -> list[tuple[str, MarkedChart]]:
     for title, group in (("Organs and the rest of the body", organs), ("Lesions", lesions)):
         shown = sorted(group, key=lambda curve: -curve["integral_mbq_h"])[: charts.LINES_MAX]
         if shown:
-            out.append((title, _activity_chart(title, shown, figure.data["end_h"])))
+            more = f" ({len(shown)} of {len(group)})" if len(group) > len(shown) else ""
+            out.append((title + more, _activity_chart(title, shown, figure.data["end_h"])))
     return out
 
 

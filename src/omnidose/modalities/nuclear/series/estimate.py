@@ -104,7 +104,7 @@ def estimate_series(
     tell(0.0, "Registering the scans")
     aligned = align(exam, body, progress=lambda text: tell(0.05, text))
     blur, blur_said = blur_of(exam)
-    errors = Errors()
+    errors = errors_of(body)
     tell(0.15, "Outlines and partial volume")
     chosen = choose(aligned, body, reference=exam.reference, blur=blur, errors=errors)
     tell(0.3, "Integrating activity over time")
@@ -157,6 +157,12 @@ def estimate_series(
     )
     tell(1.0, "Collecting organ doses")
     return _result(work, seed=seed, precision=precision)
+
+
+def errors_of(body: BodyModel) -> Errors:
+    """Return what the images do not tell; outlines are no finer than the voxels of the body."""
+    plain = Errors()
+    return replace(plain, drawn_voxel_mm=max(plain.drawn_voxel_mm, float(np.mean(body.grid.spacing_mm))))
 
 
 def _part_of(tell: Callable[[float, str], None], start: float) -> Callable[[float, str], None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import hypot
 
 import numpy as np
 import numpy.typing as npt
@@ -74,11 +75,23 @@ def by_method(
             calibration=exam.calibration,
             errors=errors,
         )
-        if method is DoseMethod.LOCAL:
-            stays = found.curves[name].integral.value_mbq_h * local_mgy_g_per_mbq_h(exam.nuclide)
-            dose = replace(dose, electron_mgy=stays / sight.mass_g)
-        out[name] = dose
+        whole = found.curves[name].integral.value_mbq_h * local_mgy_g_per_mbq_h(exam.nuclide) / sight.mass_g
+        dose = _with_shape(dose, whole)
+        out[name] = replace(dose, electron_mgy=whole) if method is DoseMethod.LOCAL else dose
     return out
+
+
+def _with_shape(dose: OutlineDose, whole_mgy: float) -> OutlineDose:
+    """Add what an outline that is no sphere may lose or get otherwise: half of what leaves the sphere.
+
+    A flat organ loses more to its neighbours, and gets some of theirs.
+    """
+    leaves = max(0.0, 1 - dose.electron_mgy / whole_mgy) * dose.electron_mgy / float(dose.dose.value)
+    parts = tuple(
+        replace(part, std_rel=hypot(part.std_rel, 0.5 * leaves)) if part.name == "dose factor" else part
+        for part in dose.parts
+    )
+    return replace(dose, parts=parts)
 
 
 def local_mgy_g_per_mbq_h(nuclide: str) -> float:

@@ -11,6 +11,7 @@ from omnidose.kinetics.curves import LARGE_TAIL_FRACTION
 from omnidose.modalities.nuclear.series.blur import is_assumed
 from omnidose.modalities.nuclear.series.choosing import LEAST_CM3, LEAST_CONTRAST
 from omnidose.modalities.nuclear.series.exam import OnePoint
+from omnidose.modalities.nuclear.series.sight import Errors
 from omnidose.provenance import Assumption
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def assumptions(work: SeriesWork) -> tuple[Assumption, ...]:
             effect="share of the decays after the last scan: "
             + ", ".join(f"{c.name} {100 * c.integral.tail_fraction:.0f} %" for c in found.curves.values()),
         ),
+        Assumption(key="nuclear.errors", text=_errors(work.errors)),
         Assumption(key="nuclear.unseen", text=" ".join(found.sentences)),
         *(Assumption(key="body", text=note) for note in work.body.notes),
     ]
@@ -95,6 +97,15 @@ def warnings(work: SeriesWork) -> tuple[str, ...]:
     if voxels.tally is not None:
         said += [*voxels.tally.warnings, *([voxels.tally.message] if voxels.tally.message else [])]
     return tuple(dict.fromkeys(said))
+
+
+def _errors(errors: Errors) -> str:
+    return (
+        f"Standard uncertainties that no image tells: {100 * errors.point_rel:g} % of each point, "
+        f"{errors.position_mm:g} mm of each registration along each axis, {100 * errors.shape_rel:g} % for "
+        f"the shape of a curve, {errors.drawn_voxel_mm:.2g} mm voxels and {errors.drawn_fwhm_mm:g} mm "
+        f"resolution where outlines were drawn, {100 * errors.dose_factor_rel:g} % for energy and density"
+    )
 
 
 def _name(key: str) -> str:
