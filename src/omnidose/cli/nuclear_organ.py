@@ -99,7 +99,7 @@ def organ(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
-    """Give the dose of every organ from activity in source regions; ``remainder`` is all other tissue."""
+    """Give the dose of every organ from activity in source regions; remainder is all other tissue."""
     asked = with_blood(asked_for(nuclide, source or [], agent, void_h), blood_h, marrow_ratio_rel)
     masses = pairs(mass or [], "--mass", "kidneys=290")
     names = list(dict.fromkeys(phantom or ADULTS))
