@@ -7,7 +7,7 @@ import pytest
 
 from omnidose.dicom.masks import MaskSet
 from omnidose.errors import InputError
-from omnidose.exams.given_masks import canonical_labels, into_hosts, lesion_key
+from omnidose.exams.given_masks import canonical_labels, into_hosts, lesion_key, with_lesions
 from omnidose.volume import Grid
 
 GRID = Grid.centred((12, 12, 12), (2.5, 2.5, 2.5))
@@ -45,6 +45,15 @@ def test_a_lesion_is_no_organ_and_lies_in_one() -> None:
     filled = into_hosts(found.labels, found.lesions)
     assert (filled[4:7, 4:7, 4:7] == 1).all()
     assert not found.labels[5, 5, 5]  # the given array is not changed
+
+
+def test_lesions_come_back_with_the_organs() -> None:
+    found = canonical_labels(masks({1: "liver", 2: "lesion 1"}))
+    filled = into_hosts(found.labels, found.lesions)
+    shown, names = with_lesions(filled, found.names, found.lesions)
+    assert names == {1: "liver", 2: "lesion-1"}
+    assert (shown[4:7, 4:7, 4:7] == 2).all()
+    assert canonical_labels(masks(names)).lesions["lesion-1"].sum() == 27
 
 
 def test_lesions_alone_are_masks_enough() -> None:

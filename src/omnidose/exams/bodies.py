@@ -77,7 +77,7 @@ class PatientBody:
     image
         CT numbers on the grid of the images (reduced to the transport's spacing).
     image_labels
-        Organ labels on the same grid, with ``organ_names`` (label -> canonical name).
+        Labels of organs and lesions on the same grid, with ``organ_names`` (label -> name).
     image_box
         Slices [z, y, x] of the images in the body's grid.
     without_contrast
@@ -159,15 +159,16 @@ def body_from_ct(
         whole_organs=whole,
     )
     body, box = _chosen(scanned, completion, options)
+    shown, names = with_lesions(labels, {item.label: item.key for item in organs}, lesions)
     own = body_regions(body, box, found.body, completion, found.phantom)
     body = replace(body, regions=(*own, *lesion_regions(body, box, lesions)))
     return PatientBody(
         body=body,
         image=ct.volume,
         image_labels=Volume.on_grid(
-            labels, ct.volume.grid, frame_of_reference_uid=ct.volume.frame_of_reference_uid
+            shown, ct.volume.grid, frame_of_reference_uid=ct.volume.frame_of_reference_uid
         ),
-        organ_names={item.label: item.key for item in organs},
+        organ_names=names,
         image_box=box,
         without_contrast=None if plain is None else _with_media(body, box, plain),
         warnings=(

@@ -233,3 +233,19 @@ def into_hosts(labels: Labels, lesions: dict[str, Mask]) -> Labels:
     inside = every[box]
     out[box][inside] = labels[box][tuple(axis[inside] for axis in nearest)]
     return out
+
+
+def with_lesions(
+    labels: Labels, names: dict[int, str], lesions: dict[str, Mask]
+) -> tuple[Labels, dict[int, str]]:
+    """Return labels and names with lesions over their organs, as far as eight bits hold them."""
+    if not lesions:
+        return labels, names
+    out, known = labels.copy(), dict(names)
+    for key, mask in lesions.items():
+        label = max(known, default=0) + 1
+        if label > 255:
+            break
+        known[label] = key
+        out[mask] = label
+    return out, known

@@ -40,7 +40,7 @@ class Tissue:
 
 
 _QUOTED = "as commonly quoted, not read again"
-_MGH = "parameters of the program MIRDCalculation (Massachusetts General Hospital), read there"
+_MGH = "parameters of the program MIRDCalculation (Massachusetts General Hospital), no publication read"
 TISSUES = {
     "kidneys": Tissue(
         alpha_beta_gy=2.6,
