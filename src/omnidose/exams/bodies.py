@@ -24,6 +24,7 @@ from omnidose.exams.given_masks import (
     combine,
     from_masks,
     into_hosts,
+    with_lesions,
 )
 from omnidose.exams.options import EstimateOptions
 from omnidose.exams.plan import StageProgress
