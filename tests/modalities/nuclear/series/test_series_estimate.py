@@ -17,6 +17,8 @@ from omnidose.modalities.nuclear import MODALITY
 from omnidose.modalities.nuclear.exposure import DoseMethod
 from omnidose.modalities.nuclear.series.exam import OnePoint, SeriesExam
 from omnidose.quantities import WeightedOrganSum
+from omnidose.report.content import ReportContent
+from omnidose.report.html import render
 from omnidose.transport.dose_kernels.spheres import sphere_s
 from omnidose.volume import Volume
 
@@ -180,6 +182,23 @@ def test_nothing_drawn_is_refused(series: SeriesExam, body_with: Callable[..., B
     fitted = body_with(left_kidney=Origin.ATLAS, right_kidney=Origin.ATLAS, liver=Origin.ATLAS)
     with pytest.raises(InputError, match="--masks"):
         MODALITY.estimate(series, replace(fitted, regions=()), histories=HISTORIES)
+
+
+def test_a_diagnosis_without_masks_takes_the_map(
+    series: SeriesExam, body_with: Callable[..., BodyModel]
+) -> None:
+    """As one PET does: with the place of fitted shapes in the intervals, and a warning."""
+    fitted = body_with(left_kidney=Origin.ATLAS, right_kidney=Origin.ATLAS, liver=Origin.ATLAS)
+    exam = replace(series, therapy=False)
+    result = MODALITY.estimate(exam, replace(fitted, regions=()), histories=HISTORIES)
+    doses = result.organ_doses
+    i = doses.organs.index("kidneys")
+    assert doses.std_mgy[i] > 0.3 * doses.dose_of("kidneys")
+    assert any(w.startswith("The shapes of") for w in result.warnings)
+    assert not rows(result)
+    assert not figure(result, "series-methods")["organ"]
+    page = render(ReportContent(title="Organ doses", results=(result,)))
+    assert "Activity against time" in page
 
 
 def test_one_scan_by_physical_decay_is_an_upper_bound(case: Case) -> None:

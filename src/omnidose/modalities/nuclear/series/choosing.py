@@ -40,7 +40,9 @@ class Chosen:
     masks
         Name -> [z, y, x] on the body's grid, lesions taken out of organs.
     fitted_organs
-        Organs that get no dose: hot, or a way of excretion, and their shape was fitted and not drawn.
+        Organs that are hot, or a way of excretion, whose shape was fitted and not drawn.
+    strict
+        Whether these get no dose.
     dropped
         Name -> why an outline that was wanted is none.
     """
@@ -50,17 +52,30 @@ class Chosen:
     masks: dict[str, Mask] = field(repr=False)
     fitted_organs: tuple[str, ...] = ()
     dropped: dict[str, str] = field(default_factory=dict)
+    strict: bool = True
 
     @property
     def no_dose(self) -> tuple[str, ...]:
         """Organs and lesions whose mean over a map would be a wrong number that looks right."""
-        return (*self.fitted_organs, *self.dropped)
+        return (*(self.fitted_organs if self.strict else ()), *self.dropped)
 
 
 def choose(
-    aligned: AlignedSeries, body: BodyModel, *, reference: int, blur: ImageBlur, errors: Errors
+    aligned: AlignedSeries,
+    body: BodyModel,
+    *,
+    reference: int,
+    blur: ImageBlur,
+    errors: Errors,
+    strict: bool = True,
 ) -> Chosen:
     """Choose organs by the rule of this module, take all lesions, and solve for their activities.
+
+    Parameters
+    ----------
+    strict
+        Refuse if nothing was drawn, and give hot organs with fitted shapes no dose: as a therapy needs it. A
+        diagnosis takes them from the map, as one PET does.
 
     Raises
     ------
@@ -76,7 +91,7 @@ def choose(
         if share < LEAST_COVERED:
             dropped[name] = f"{100 * (1 - share):.0f} % of it lies outside of a scan"
             del wanted[name]
-    while wanted:
+    while wanted or not strict:
         drawn = outlines_on(aligned.grid, body, wanted)
         try:
             found = sights(aligned.maps, drawn, blur, errors)
@@ -91,7 +106,9 @@ def choose(
             if key in wanted:
                 every |= lesions[key]
         own = {key: mask if key.startswith(LESION) else mask & ~every for key, mask in wanted.items()}
-        return Chosen(drawn=drawn, sights=found, masks=own, fitted_organs=fitted, dropped=dropped)
+        return Chosen(
+            drawn=drawn, sights=found, masks=own, fitted_organs=fitted, dropped=dropped, strict=strict
+        )
     why = "; ".join(f"{name}: {reason}" for name, reason in dropped.items())
     raise InputError(
         f"no outline of an organ or lesion can be used ({why})"

@@ -98,7 +98,8 @@ def estimate_series(
     GeometryError
         If a scan cannot be brought onto the reference scan, or does not lie in the body.
     InputError
-        For a nuclide whose progeny is not known to stay, or if no organ and no lesion was drawn.
+        For a nuclide whose progeny is not known to stay, or a therapy of which no organ and no lesion was
+        drawn.
     """
     tell = progress or (lambda _fraction, _text: None)
     tell(0.0, "Registering the scans")
@@ -106,7 +107,7 @@ def estimate_series(
     blur, blur_said = blur_of(exam)
     errors = errors_of(body)
     tell(0.15, "Outlines and partial volume")
-    chosen = choose(aligned, body, reference=exam.reference, blur=blur, errors=errors)
+    chosen = choose(aligned, body, reference=exam.reference, blur=blur, errors=errors, strict=exam.therapy)
     tell(0.3, "Integrating activity over time")
     found = decays(exam, body, aligned, chosen, blur, errors)
     method = exam.method or DoseMethod.MONTE_CARLO

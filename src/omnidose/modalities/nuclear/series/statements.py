@@ -119,6 +119,9 @@ def _no_outline(work: SeriesWork) -> list[str]:
         out.append(
             f"No dose of {names}: they hold activity, but their shapes were only fitted and may lie beside "
             "them. Give their masks (--masks, --segmenter)."
+            if chosen.strict
+            else f"The shapes of {names} were only fitted: their doses are means of a blurred map over a "
+            "shape that may lie beside the organ. Give their masks (--masks, --segmenter)."
         )
         inside = [
             key
