@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from omnidose.exams import validation_spect
 from omnidose.exams.validation_pet import IMAGES, check_pet
 from omnidose.modalities.nuclear.proofs import (
     absorbed_fractions,
@@ -109,6 +110,12 @@ SUITE = Suite(
             text="Synthetic patients: organs to 5 % with known masses, 10 % with segmentation, lesions above "
             "10 mL to 10 %",
             check=patients.check,
+        ),
+        Claim(
+            name="spect",
+            text="SPECT/CT at four times as DICOM to organ and lesion doses: the job as a user runs it, "
+            "beside the truth",
+            check=validation_spect.check,
         ),
         Claim(
             name="coverage",
