@@ -129,3 +129,23 @@ def test_components_of_one_camera_are_common() -> None:
 def test_impossible(make: Callable[[], object], where: str) -> None:
     with pytest.raises(InputError, match=where):
         make()
+
+
+@pytest.mark.parametrize("volume_cm3", [1e-30, 1e-12, 1e-3])
+def test_recovery_of_what_is_hardly_there(volume_cm3: float) -> None:
+    """Far below the half volume R is (v / half)^slope, and never 0."""
+    curve = RecoveryCurve(half_volume_cm3=1.6, half_volume_std_rel=0.1, slope=0.95, slope_std_rel=0.05)
+    expected = (volume_cm3 / 1.6) ** 0.95
+    assert curve.recovery_fraction(volume_cm3) == pytest.approx(expected / (1 + expected), rel=1e-12)
+
+
+def test_two_volumes_without_a_name_are_not_one_error() -> None:
+    with pytest.raises(InputError, match="without a name"):
+        replace(CHAIN, name="").components()
+
+
+def test_a_speck_is_beyond_first_order_and_says_so() -> None:
+    seen = replace(CHAIN, volume=SeenVolume(diameter_mm=80.0, voxel_mm=2.0, fwhm_mm=2.0))
+    assert seen.flags == ()
+    speck = replace(CHAIN, volume=SeenVolume(diameter_mm=4.0, voxel_mm=4.0, fwhm_mm=11.0))
+    assert any("first order does not hold" in flag for flag in speck.flags)

@@ -138,3 +138,29 @@ def test_an_assay_after_the_injection_must_be_said() -> None:
     assert said.net_mbq == pytest.approx(400 * 2**0.5)
     clocks = NOON + timedelta(hours=2 + 0.9 * CLOCK_TOLERANCE_H)
     assert given_dose(assay_time=clocks).net_mbq > 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"assay_mbq": "10 mCi"}, "'10 mCi' is no number"),
+        ({"assay_mbq": True}, "True is no number"),
+        ({"residual_mbq": None}, "None is no number"),
+        ({"assay_time": NOON.replace(year=2025)}, "half-lives .in assay_time"),
+        ({"assay_time": NOON.replace(year=2027), "assay_after_injection": True}, "half-lives .in assay_time"),
+        ({"residual_time": NOON.replace(year=2027)}, "half-lives .in residual_time"),
+    ],
+)
+def test_units_in_words_and_wrong_years_are_named(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        given_dose(**changes)
+
+
+@pytest.mark.parametrize("activity", ["10 mCi", -1.0, float("nan"), None])
+def test_what_is_no_activity_in_millicurie(activity: Any) -> None:
+    with pytest.raises(InputError, match="no activity in mCi"):
+        from_mci(activity)
+
+
+def test_a_small_share_at_the_injection_site_is_not_told_as_none() -> None:
+    assert any("0.4 % of the activity" in flag for flag in given_dose(extravasated_fraction=0.004).flags)

@@ -106,3 +106,30 @@ def test_rounded_shares_may_be_a_little_above_one() -> None:
     one = Filling(fraction=1.0, half_life_h=2.0)
     found = time_integrated_coefficient_h([third] * 3, ICRP_ADULT_VOIDING, F18_H)
     assert found == pytest.approx(1.002 * time_integrated_coefficient_h([one], ICRP_ADULT_VOIDING, F18_H))
+
+
+def test_a_void_is_a_void_whatever_rounding_does() -> None:
+    """0.3 - 0.1 is less than twice 0.1 in binary numbers."""
+    often = Voiding(first_h=0.1, interval_h=0.1)
+    at_voids = np.arange(1, 200) * 0.1
+    left = contents_fraction([Filling(fraction=0.24, half_life_h=2.0)], often, F18_H, at_voids)
+    assert np.abs(left).max() < 1e-12
+    just_before = contents_fraction([Filling(fraction=0.24, half_life_h=2.0)], often, F18_H, at_voids - 1e-6)
+    assert just_before.min() > 0
+
+
+def test_a_filling_that_runs_backwards_is_refused() -> None:
+    """Shares over half-lives are flows at 0: 0.06 and -0.06 per hour are a delay, -0.5 is none."""
+    slow = Filling(fraction=0.6, half_life_h=10.0)
+    delay = [slow, Filling(fraction=-0.06, half_life_h=1.0)]
+    assert time_integrated_coefficient_h(delay, ICRP_ADULT_VOIDING, F18_H) > 0
+    with pytest.raises(InputError, match="flows out of the bladder"):
+        time_integrated_coefficient_h(
+            [slow, Filling(fraction=-0.5, half_life_h=1.0)], ICRP_ADULT_VOIDING, F18_H
+        )
+
+
+@pytest.mark.parametrize("time_h", [-1.0, float("nan"), inf])
+def test_times_without_a_bladder(time_h: float) -> None:
+    with pytest.raises(InputError, match="before the injection, or no number"):
+        contents_fraction([Filling(fraction=0.24, half_life_h=2.0)], NEVER, F18_H, np.array([time_h]))

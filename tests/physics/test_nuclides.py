@@ -37,6 +37,13 @@ from omnidose.physics.nuclides_spectra import continuum, split_positrons
         ("technetium 99m", "Tc-99m"),
         ("cesium-137", "Cs-137"),
         ("Hf-177m1", "Hf-177m"),
+        ("Lu\u2013177", "Lu-177"),  # en dash
+        ("Lu\u2011177", "Lu-177"),  # hyphen that does not break
+        ("Tc\u221299m", "Tc-99m"),  # minus sign
+        ("99Tcm", "Tc-99m"),
+        ("113Inm", "In-113m"),
+        ("153Sm", "Sm-153"),
+        ("147Pm", "Pm-147"),
     ],
 )
 def test_every_spelling_is_understood(text: str, name: str) -> None:

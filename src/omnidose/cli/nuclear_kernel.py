@@ -187,12 +187,14 @@ def _archive(made: VoxelKernel) -> bytes:
 
 
 def _octant_csv(made: VoxelKernel) -> str:
-    """Rows x, y, z (voxels away), electron, photon, alpha (mGy per MBq s)."""
+    """Rows x, y, z (voxels away), electron, photon, alpha (mGy per MBq s), as far as either kernel goes."""
     import numpy as np
 
-    photon, electron = made.photon_octant, np.zeros_like(made.photon_octant)
-    near = tuple(slice(0, min(a, b)) for a, b in zip(electron.shape, made.electron_octant.shape, strict=True))
-    electron[near] = made.electron_octant[near]
+    shape = np.maximum(made.photon_octant.shape, made.electron_octant.shape)
+    photon, electron = (
+        np.pad(octant, [(0, int(n)) for n in shape - octant.shape])
+        for octant in (made.photon_octant, made.electron_octant)
+    )
     lines = ["x,y,z,electron_mgy_per_mbq_s,photon_mgy_per_mbq_s,alpha_mgy_per_mbq_s"]
     for z, y, x in np.ndindex(photon.shape):
         alpha = made.alpha_mgy if x == y == z == 0 else 0.0

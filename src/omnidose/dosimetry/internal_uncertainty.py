@@ -35,6 +35,8 @@ from omnidose.quantities import AbsorbedDose
 
 ArrayF8 = npt.NDArray[np.float64]
 MM3_PER_CM3 = 1000.0
+#: Volumes known less well than this are beyond first order: their dose goes with about 1/v, twice as far up.
+FIRST_ORDER_REL = 0.5
 
 
 def _positive(**values: float) -> None:
@@ -142,7 +144,8 @@ class RecoveryCurve:
 
 
 def _recovery(volume: ArrayF8, half_volume: ArrayF8, slope: ArrayF8) -> ArrayF8:
-    return np.asarray(1.0 - 1.0 / (1.0 + (volume / half_volume) ** slope))
+    # not 1 - 1 / (1 + x): that is 0 for what is much smaller than the half volume
+    return np.asarray(1.0 / (1.0 + (half_volume / volume) ** slope))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,8 +257,28 @@ class DoseChain:
         parts = self.contributions_rel
         return max(parts, key=parts.__getitem__)
 
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Sentences that a report must show."""
+        if self.volume.std_rel <= FIRST_ORDER_REL:
+            return ()
+        return (
+            f"the volume of {self.name or 'this outline'} is uncertain by {100 * self.volume.std_rel:.3g} %: "
+            "propagation of first order does not hold, draw the doses (sampled_doses_mgy)",
+        )
+
     def components(self) -> tuple[UncertaintyComponent, ...]:
-        """Return the contributions as components; those of one camera are common to all its volumes."""
+        """Return the contributions as components; those of one camera are common to all its volumes.
+
+        Raises
+        ------
+        InputError
+            Without a name: components of two volumes with equal keys would count as one error.
+        """
+        if not self.name:
+            raise InputError(
+                "components of a volume without a name", where="name", todo="name the organ or lesion"
+            )
         common = {
             "recovery": f"recovery:{self.calibration.camera}",
             "calibration": f"calibration:{self.calibration.camera}",
@@ -266,7 +289,7 @@ class DoseChain:
                 key=common.get(step, f"{step}:{self.name}"),
                 distribution=Distribution.LOGNORMAL,
                 std_rel=part,
-                text=f"{step} of {self.name or 'this volume'}, EANM 2018 chain",
+                text=f"{step} of {self.name}, EANM 2018 chain",
             )
             for step, part in self.contributions_rel.items()
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from math import exp, hypot, isfinite, log, sqrt
+from math import exp, hypot, isfinite, log, nan, sqrt
 from typing import SupportsFloat
 
 from omnidose.errors import ContradictionError, InputError
@@ -18,6 +18,8 @@ from omnidose.errors import ContradictionError, InputError
 MBQ_PER_MCI = 37.0
 #: An assay up to this long after the injection may be two clocks that differ; more must be said on purpose.
 CLOCK_TOLERANCE_H = 0.25
+#: Nothing is left of a measurement after so many half-lives (1e-9): a day, month or year is wrong.
+MOST_HALF_LIVES = 30.0
 
 
 class Route(StrEnum):
@@ -32,8 +34,20 @@ class Route(StrEnum):
 
 
 def from_mci(activity: SupportsFloat) -> float:
-    """Return an activity given in millicurie in MBq; nothing else accepts millicurie."""
-    return MBQ_PER_MCI * float(activity)
+    """Return an activity given in millicurie in MBq; nothing else accepts millicurie.
+
+    Raises
+    ------
+    InputError
+        If it is not a finite number of 0 or more.
+    """
+    try:
+        value = float(activity)
+    except (TypeError, ValueError):
+        value = nan
+    if not (isfinite(value) and value >= 0):
+        raise InputError(f"{activity!r} is no activity in mCi", allowed="a number, 0 or more, without unit")
+    return MBQ_PER_MCI * value
 
 
 def hours_between(start: datetime, end: datetime) -> float:
@@ -83,9 +97,9 @@ class Administration:
     Raises
     ------
     InputError
-        For naive times, activities that are negative or not finite, a share outside [0, 1], a residue
-        measured before the injection, or an assay more than ``CLOCK_TOLERANCE_H`` after the injection without
-        saying so.
+        For naive times, activities that are no numbers, negative or not finite, a share outside [0, 1], a
+        residue measured before the injection, an assay more than ``CLOCK_TOLERANCE_H`` after the injection
+        without saying so, or a measurement more than ``MOST_HALF_LIVES`` away from the injection.
     ContradictionError
         If the residue exceeds the assay.
     """
@@ -116,6 +130,14 @@ class Administration:
             )
 
     def _check_numbers(self) -> None:
+        for name in ("half_life_h", "assay_mbq", "residual_mbq", "assay_std_rel", "residual_std_rel"):
+            value = getattr(self, name)
+            if isinstance(value, bool | str) or not isinstance(value, SupportsFloat):
+                raise InputError(
+                    f"{value!r} is no number",
+                    where=name,
+                    allowed="a plain number in the unit that the name says (mCi: from_mci)",
+                )
         if not (isfinite(self.half_life_h) and self.half_life_h > 0):
             raise InputError("the half-life is not a positive number", where="half_life_h")
         if not (isfinite(self.assay_mbq) and self.assay_mbq > 0):
@@ -150,6 +172,7 @@ class Administration:
                 raise InputError(
                     "a residue was measured but not when", where="residual_time", todo="give the time"
                 )
+            self._check_near("assay_time", late_h)
             return
         early_h = hours_between(self.residual_time, self.injection_time)
         if early_h > CLOCK_TOLERANCE_H:
@@ -158,6 +181,18 @@ class Administration:
                 where="residual_time",
                 allowed=f"up to {CLOCK_TOLERANCE_H} h (clocks differ)",
                 todo="correct the time",
+            )
+        self._check_near("assay_time", late_h)
+        self._check_near("residual_time", early_h)
+
+    def _check_near(self, where: str, apart_h: float) -> None:
+        if abs(apart_h) > MOST_HALF_LIVES * self.half_life_h:
+            raise InputError(
+                f"it is {abs(apart_h):.4g} h away from the injection, {abs(apart_h) / self.half_life_h:.3g} "
+                "half-lives",
+                where=where,
+                allowed=f"up to {MOST_HALF_LIVES:g} half-lives",
+                todo="check day, month and year, and the half-life",
             )
 
     def _at_injection(self, activity_mbq: float, measured: datetime) -> float:
@@ -204,7 +239,7 @@ class Administration:
         out = []
         if self.extravasated_fraction:
             out.append(
-                f"{100 * self.extravasated_fraction:.0f} % of the activity stayed at the injection site: "
+                f"{100 * self.extravasated_fraction:.3g} % of the activity stayed at the injection site: "
                 "organ doses are of the rest, and the tissue there has a dose of its own"
             )
         if self.residual_time is None:

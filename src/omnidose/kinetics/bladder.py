@@ -65,6 +65,10 @@ class Voiding:
                 raise InputError("the time between voids is not positive", where=name)
 
 
+#: Times that differ by less than this share are the same.
+_ROUNDING = 1e-12
+#: Half-lives that are looked ahead for a filling that runs backwards, and points.
+_AHEAD, _POINTS = 50.0, 400
 #: Printed shares are rounded: together they may be above 1 by this.
 _PRINTED = 0.005
 #: The interval of the ICRP models of radiopharmaceuticals, first void included (ICRP 53, section A.3; ICRP
@@ -77,16 +81,25 @@ NEVER = Voiding(first_h=inf, interval_h=inf)
 def contents_fraction(
     filling: Sequence[Filling], voiding: Voiding, half_life_h: float, time_h: ArrayF8
 ) -> ArrayF8:
-    """[times] share of the administered activity in the bladder; at a void the value is the one after it."""
+    """[times] share of the administered activity in the bladder; at a void the value is the one after it.
+
+    Raises
+    ------
+    InputError
+        For times that are no numbers or before the injection.
+    """
     physical = decay_constant_per_h(half_life_h)
     time = np.atleast_1d(np.asarray(time_h, dtype=np.float64))
+    if not (np.isfinite(time) & (time >= 0)).all():
+        raise InputError("a time before the injection, or no number", where="time_h", allowed="0 h or more")
     since = np.zeros_like(time)  # time of the last void, 0 before the first
     if isfinite(voiding.first_h):
         after = time >= voiding.first_h
         since[after] = voiding.first_h
         if isfinite(voiding.interval_h):
-            done = np.floor((time[after] - voiding.first_h) / voiding.interval_h)
-            since[after] += done * voiding.interval_h
+            # 0.3 h is the third void of one every 0.1 h, whatever rounding makes of the difference
+            done = np.floor((time[after] - voiding.first_h) / voiding.interval_h * (1 + _ROUNDING))
+            since[after] = np.minimum(since[after] + done * voiding.interval_h, time[after])
     total = np.zeros_like(time)
     for part in filling:
         leaving = decay_constant_per_h(part.half_life_h)
@@ -105,7 +118,8 @@ def time_integrated_coefficient_h(filling: Sequence[Filling], voiding: Voiding, 
     Raises
     ------
     InputError
-        For an infinite physical half-life, or shares that add up to more than 1.
+        For an infinite physical half-life, shares that add up to more than 1, or a filling that takes
+        activity out of the bladder (signs of a delay the wrong way round).
     """
     physical = decay_constant_per_h(half_life_h)
     if physical == 0:
@@ -117,6 +131,7 @@ def time_integrated_coefficient_h(filling: Sequence[Filling], voiding: Voiding, 
             where="fraction",
             allowed="0 to 100 %",
         )
+    _check_flow(filling)
     total = 0.0
     for part in filling:
         leaving = decay_constant_per_h(part.half_life_h)
@@ -124,6 +139,23 @@ def time_integrated_coefficient_h(filling: Sequence[Filling], voiding: Voiding, 
         if isfinite(voiding.first_h):
             total += part.fraction * _later(physical, leaving, voiding)
     return total
+
+
+def _check_flow(filling: Sequence[Filling]) -> None:
+    """Refuse a filling that runs backwards at any time."""
+    if not filling or min(part.fraction for part in filling) >= 0:
+        return
+    half_life = np.array([part.half_life_h for part in filling])
+    rate = np.array([part.fraction for part in filling]) / half_life
+    time_h = np.append(0.0, np.geomspace(1e-3 * half_life.min(), _AHEAD * half_life.max(), _POINTS))
+    parts = rate * np.exp2(-time_h[:, None] / half_life)
+    if (parts.sum(axis=1) < -1e-9 * np.abs(rate).max()).any():
+        raise InputError(
+            "activity flows out of the bladder between voids",
+            where="fraction",
+            allowed="shares whose flow is 0 or more at all times",
+            todo="check signs: of a delay, the faster exponential is the one that is taken off",
+        )
 
 
 def _interval(physical: float, leaving: float, length_h: float) -> float:

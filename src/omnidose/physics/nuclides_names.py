@@ -32,10 +32,13 @@ _OTHER_SPELLINGS = {"aluminum": "aluminium", "sulfur": "sulphur", "cesium": "cae
 _Z = {symbol.lower(): z for z, symbol in enumerate(SYMBOLS, start=1)}
 _Z |= {name: z for z, name in enumerate(ELEMENTS, start=1)}
 _Z |= {other: _Z[name] for other, name in _OTHER_SPELLINGS.items()}
-#: Mass number before the element (177mLu, 99m-Tc, ^{177}Lu) and after it (Lu-177m, lutetium 177m).
+#: Mass number before the element (177mLu, 99m-Tc, ^{177}Lu, 99Tcm) and after it (Lu-177m, lutetium 177m).
 _BEFORE = re.compile(r"(?P<a>\d{1,3})(?P<m>m[12])?(?P<e>[a-z]+)")
 _AFTER = re.compile(r"(?P<e>[a-z]+)(?P<a>\d{1,3})(?P<m>m[12]?)?")
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹ᵐ", "0123456789m")
+#: What stands between element and number: spaces, brackets, and every dash that a text program puts for "-"
+#: (hyphens U+2010 and U+2011, figure, en and em dash, bar, minus sign).
+_BETWEEN = re.compile(r"[\s\-\u2010-\u2015\u2212_^{}()\[\]]+")
 
 
 def parse(name: str) -> tuple[int, int, str]:
@@ -46,7 +49,7 @@ def parse(name: str) -> tuple[int, int, str]:
     InputError
         If this is no name of a nuclide: no element, no mass number, or no such atom.
     """
-    text = re.sub(r"[\s\-_^{}()\[\]]+", "", name.translate(_SUPERSCRIPTS)).lower()
+    text = _BETWEEN.sub("", name.translate(_SUPERSCRIPTS)).lower()
     for pattern in (_AFTER, _BEFORE):
         found = pattern.fullmatch(text)
         if found is None:
@@ -54,6 +57,8 @@ def parse(name: str) -> tuple[int, int, str]:
         readings = [(found["e"], found["m"])]
         if pattern is _BEFORE and found["e"].startswith("m"):
             readings.append((found["e"][1:], "m"))  # 99mTc; 99Mo and 52Mn are what they say
+        if pattern is _BEFORE and found["e"].endswith("m") and not found["m"]:
+            readings.append((found["e"][:-1], "m"))  # 99Tcm; 153Sm is what it says
         number = int(found["a"])
         for element, metastable in readings:
             z = _Z.get(element)

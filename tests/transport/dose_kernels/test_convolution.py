@@ -110,6 +110,8 @@ def test_local_deposition_is_energy_over_mass() -> None:
     [
         (np.full(SHAPE, -1.0), "goes down to -1"),
         (np.full(SHAPE, np.nan), "not finite"),
+        (np.full(SHAPE, 1e30, np.float32), "goes up to 1e.30 MBq"),
+        (np.full(SHAPE, 1e300), "goes up to 1e.300 MBq"),
         (np.full(SHAPE, "x"), "no numbers"),
     ],
 )

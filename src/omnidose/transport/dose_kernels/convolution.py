@@ -24,6 +24,8 @@ ArrayF4 = npt.NDArray[np.float32]
 #: Below this density energy over mass means nothing (air): the dose is set to 0.
 LOWEST_G_CM3 = 0.1
 _SPACING_REL = 1e-3
+#: More MBq (or MBq s) than this in a voxel are no activity, and their sums would leave single precision.
+_MOST_MBQ = 1e24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -79,8 +81,8 @@ def convolve(activity: Volume, kernel: VoxelKernel, *, density: Volume | None = 
     Raises
     ------
     InputError
-        For activity below 0 or not finite, voxels other than the kernel's, oblique-angled voxels, maps that
-        do not fit.
+        For activity below 0, not finite or beyond all measure, voxels other than the kernel's, oblique-angled
+        voxels, maps that do not fit.
 
     Notes
     -----
@@ -221,9 +223,16 @@ def _checked_activity(activity: Volume) -> ArrayF4:
     array = np.asarray(activity.array)
     if array.size == 0 or array.dtype.kind not in "fiu":
         raise InputError("a map of activity holds no numbers", where="activity")
-    given = np.ascontiguousarray(array, dtype=np.float32)
-    if not np.all(np.isfinite(given)):
+    if not np.all(np.isfinite(array)):
         raise InputError("a map of activity holds numbers that are not finite", where="activity")
+    if array.max() > _MOST_MBQ:
+        raise InputError(
+            f"a map of activity goes up to {array.max():g} MBq",
+            where="activity",
+            allowed=f"up to {_MOST_MBQ:g} MBq (or MBq s) in a voxel",
+            todo="check its unit",
+        )
+    given = np.ascontiguousarray(array, dtype=np.float32)
     if given.min() < 0:
         raise InputError(
             f"a map of activity goes down to {given.min():g} MBq",
