@@ -15,6 +15,7 @@ from omnidose.dosimetry.results import ExposureResult
 from omnidose.errors import GeometryError, InputError
 from omnidose.modalities.nuclear import MODALITY
 from omnidose.modalities.nuclear.exposure import DoseMethod
+from omnidose.modalities.nuclear.series.alignment import align
 from omnidose.modalities.nuclear.series.exam import OnePoint, SeriesExam
 from omnidose.quantities import WeightedOrganSum
 from omnidose.report.content import ReportContent
@@ -242,6 +243,27 @@ def test_the_ct_of_something_else_is_refused(case: Case) -> None:
     other = replace(late, ct_hu=Volume.on_grid(noise, late.ct_hu.grid))
     with pytest.raises(GeometryError, match="does not fit the CT of the anatomy"):
         MODALITY.estimate(case.exam(case.point(24.0), other), case.body, histories=HISTORIES)
+
+
+@pytest.mark.parametrize("by_mm", [(0.0, 0.0, 60.0), (300.0, -50.0, 700.0)])
+def test_a_table_somewhere_else_does_not_matter(case: Case, by_mm: tuple[float, float, float]) -> None:
+    """Every study has its own origin: CTs need not overlap before they are registered."""
+
+    def moved(volume: Volume) -> Volume:
+        affine = volume.affine_lps_mm.copy()
+        affine[:3, 3] += by_mm
+        return replace(volume, affine_lps_mm=affine)
+
+    late = case.point(72.0, steps_zyx=(0, -2, 1), ct=True, frame="1.2.9")
+    assert late.ct_hu is not None
+    far = replace(late, activity=moved(late.activity), ct_hu=moved(late.ct_hu))
+    found = align(case.exam(case.point(24.0), far), case.body)
+    motion = found.motions[1]
+    assert motion is not None
+    # in the plane; along the body this cylinder looks nearly the same everywhere
+    assert motion.shift_mm[:2] == pytest.approx((by_mm[0] + 4.0, by_mm[1] - 8.0), abs=0.5)
+    assert motion.shift_mm[2] == pytest.approx(by_mm[2], abs=3.0)
+    assert found.maps[1].sum() == pytest.approx(far.seen_mbq, rel=0.03)
 
 
 def test_alpha_particles_are_kept_apart(case: Case) -> None:

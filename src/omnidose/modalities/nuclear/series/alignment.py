@@ -25,8 +25,9 @@ MATCH_MM, MOST_G_CM3 = 4.0, 1.6
 #: Correlation of the densities inside both bodies after registration: below the first a person should look,
 #: below the second it is another patient, another part of the body, or a registration that failed.
 DOUBTFUL, REFUSED = 0.6, 0.25
-#: A patient who lies down again moves less than this between two scans, as seen from the camera's own origin.
-FAR_MM = 60.0
+#: Two scans that share less of the smaller one's box than this do not lie in one place; two scans of one
+#: region share at least this of the body.
+LEAST_OVERLAP, MOST_SHARED = 0.3, 0.6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -179,18 +180,16 @@ def _coarser(volume: Volume) -> Volume:
 
 
 def _registered(ct_hu: Volume, fixed: Volume, name: str, warned: list[str]) -> RigidMotion:
-    """Register a CT: from where it lies, and if that does not fit, from the middle of its mass."""
+    """Register a CT from every likely start; the one whose densities agree best counts."""
     density = np.minimum(density_g_cm3(ct_hu.array), MOST_G_CM3).astype(np.float32)
     moving = _coarser(replace(ct_hu, array=density))
-    best = register_rigid(fixed, moving)
-    agreement = correlation(fixed, moving, best)
-    if agreement < DOUBTFUL or float(np.linalg.norm(best.shift_mm)) > FAR_MM:
-        start = _middle_mm(moving) - _middle_mm(fixed)
-        other = register_rigid(fixed, moving, start_mm=(float(start[0]), float(start[1]), float(start[2])))
-        found = correlation(fixed, moving, other)
-        if found > agreement:
-            best, agreement = other, found
-    if agreement < REFUSED:
+    best, agreement = None, -1.0
+    for start in _starts_mm(fixed, moving):
+        found = register_rigid(fixed, moving, start_mm=start)
+        fit = correlation(fixed, moving, found)
+        if fit > agreement:
+            best, agreement = found, fit
+    if best is None or agreement < REFUSED:
         raise GeometryError(
             f"the CT of {name} does not fit the CT of the anatomy (correlation {agreement:.2f})",
             where="CT of the time point",
@@ -205,16 +204,47 @@ def _registered(ct_hu: Volume, fixed: Volume, name: str, warned: list[str]) -> R
     return best
 
 
+def _starts_mm(fixed: Volume, moving: Volume) -> list[tuple[float, float, float]]:
+    """Return shifts to begin from: as both lie, if they overlap, and middle of mass on middle of mass."""
+    middle = _middle_mm(moving) - _middle_mm(fixed)
+    by_mass = (float(middle[0]), float(middle[1]), float(middle[2]))
+    if _overlap_share(fixed, moving) < LEAST_OVERLAP:
+        return [by_mass]
+    as_they_lie = (0.0, 0.0, 0.0)
+    return [as_they_lie] if float(np.linalg.norm(middle)) < MATCH_MM else [as_they_lie, by_mass]
+
+
+def _overlap_share(one: Volume, other: Volume) -> float:
+    """Return the volume that both boxes share, over the smaller one's."""
+    (low, high), (first, last) = _box_mm(one), _box_mm(other)
+    common = np.maximum(np.minimum(high, last) - np.maximum(low, first), 0).prod()
+    return float(common / min((high - low).prod(), (last - first).prod()))
+
+
+def _box_mm(volume: Volume) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    nz, ny, nx = volume.array.shape
+    corners = np.array([[i, j, k, 1] for i in (0, nx - 1) for j in (0, ny - 1) for k in (0, nz - 1)])
+    places = (volume.affine_lps_mm @ corners.T)[:3]
+    return places.min(axis=1), places.max(axis=1)
+
+
 def correlation(fixed: Volume, moving: Volume, motion: RigidMotion) -> float:
-    """Return the correlation of two densities inside both bodies; 0 if they share less than a tenth."""
+    """Return the correlation of two densities inside the fixed body, times the share of it that both show.
+
+    Where one body is and the other is not counts against a motion.
+    """
     moved = looked_up(moving, motion, fixed).array
-    inside = (fixed.array > 0.15) & (moved > 0.15)
-    if inside.sum() < 0.1 * max(int((fixed.array > 0.15).sum()), 1):
+    ones = replace(moving, array=np.ones(moving.array.shape, np.float32))
+    seen = looked_up(ones, motion, fixed).array > 0.5
+    body = fixed.array > 0.15
+    inside = body & seen
+    if inside.sum() < 0.1 * max(int(body.sum()), 1):
         return 0.0
     one, other = fixed.array[inside].astype(np.float64), moved[inside].astype(np.float64)
     if one.std() == 0 or other.std() == 0:
         return 0.0
-    return float(np.corrcoef(one, other)[0, 1])
+    share = min(1.0, float(inside.sum() / body.sum()) / MOST_SHARED)
+    return float(np.corrcoef(one, other)[0, 1]) * share
 
 
 def _middle_mm(volume: Volume) -> npt.NDArray[np.float64]:
