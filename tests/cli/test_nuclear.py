@@ -225,3 +225,9 @@ def test_a_csv_holds_electrons_beyond_the_photon_kernel(cli: Callable[..., Any],
     found = json.loads(said.out)
     held_kev = float((rows[:, 3] * images).sum()) * found["voxel_g"] / (1e6 * MGY_PER_KEV_G)
     assert held_kev == pytest.approx(found["energy_per_decay_kev"]["electrons"]["in_kernel"], rel=1e-4)
+
+
+def test_an_unknown_library_is_refused(cli: Callable[..., Any]) -> None:
+    said = cli("nuclear", "kernel", "Lu-177", "--voxel", "4.8", "--library", "mird")
+    assert said.code == 2
+    assert "there is no library 'mird'" in said.err

@@ -13,6 +13,8 @@ from omnidose.errors import DependencyError, InputError
 from omnidose.physics import nuclides_icrp107
 from omnidose.physics.decay import chain
 from omnidose.physics.nuclides import nuclide
+from omnidose.physics.progeny import late_progeny, prompt_progeny, together
+from omnidose.transport.dose_kernels.nuclide_yields import yield_of
 
 REAL = all(find_spec(name) for name in ("icrp107_database", "radioactivedecay"))
 RADIOACTIVEDECAY = """
@@ -112,3 +114,27 @@ def test_the_real_library() -> None:
     assert tia[-1] == pytest.approx(17.6312982629, rel=1e-9)  # Pb-209, radioactivedecay
     caesium = chain("Cs-137", library="icrp107")
     assert [s.nuclide for s in caesium.states] == ["Cs-137", "Ba-137m"]
+
+
+@pytest.mark.skipif(REAL, reason="the real packages are installed")
+def test_progeny_and_yields_stay_in_one_library(made_up: None) -> None:
+    """ICRP 107's Cu-64 has its own numbers, and no progeny is taken from the bundled library."""
+    assert prompt_progeny("Cu-64", "icrp107") == {}
+    late_progeny.cache_clear()
+    assert late_progeny("Cu-64", "icrp107").decays == ()
+    assert together("Cu-64", "icrp107")[0][0] is nuclide("Cu-64", library="icrp107")
+    emitted = yield_of("Cu-64", library="icrp107")
+    assert emitted.emitted_photon_kev == pytest.approx(
+        0.35 * 511 + 1345.77 * 0.0047 + 7.5 * 0.14 + 0.83 * 0.5
+    )
+    with pytest.raises(InputError, match="icrp107 has no"):
+        yield_of("Cu-64", progeny={"Y-89m": 1.0}, library="icrp107")
+    late_progeny.cache_clear()
+
+
+@pytest.mark.skipif(not REAL, reason="icrp107-database and radioactivedecay are not installed")
+def test_chains_outside_the_bundled_library_have_kernels_too() -> None:
+    assert prompt_progeny("Zr-89", "icrp107") == {}  # Y-89m is in Zr-89 there
+    emitted = yield_of("Ra-224", progeny=prompt_progeny("Ra-224", "icrp107"), library="icrp107")
+    assert emitted.name == "Ra-224 + Rn-220 + Po-216"
+    assert emitted.alpha_kev == pytest.approx(5789 + 6405 + 6906, rel=2e-3)  # decay energies of the alphas

@@ -32,6 +32,9 @@ def kernel(
     alone: Annotated[
         bool, typer.Option("--alone", help="Without the progeny that decays with the nuclide.")
     ] = False,
+    library: Annotated[
+        str, typer.Option(help="decay2012 (bundled), or icrp107 (packages of its own to install).")
+    ] = "decay2012",
     out: Annotated[
         Path | None, typer.Option(help="Write all values: .npz (both kernels) or .csv (one octant).")
     ] = None,
@@ -41,20 +44,21 @@ def kernel(
 
     Progeny that decays where and when the nuclide does is in them (Y-89m of Zr-89, the chain of Ra-223).
     """
+    from omnidose.physics.nuclides import as_library
     from omnidose.physics.progeny import late_progeny, prompt_progeny
     from omnidose.transport.dose_kernels.nuclide_yields import yield_of
     from omnidose.transport.dose_kernels.voxels import voxel_s
 
-    spacing = sides_mm(voxel)
-    emitted = yield_of(nuclide, progeny={} if alone else prompt_progeny(nuclide))
+    spacing, chosen = sides_mm(voxel), as_library(library)
+    prompt, late = prompt_progeny(nuclide, chosen), late_progeny(nuclide, chosen)
+    emitted = yield_of(nuclide, progeny={} if alone else prompt, library=chosen)
     made = voxel_s(emitted, spacing, medium=medium, reach_mm=reach_mm)
-    late = late_progeny(nuclide)
     notes = [f"not in these values: {late.sentence}"] if late.notable else []
-    if alone and prompt_progeny(nuclide):
-        notes.append(f"not in these values either, as you asked: {', '.join(prompt_progeny(nuclide))}")
+    if alone and prompt:
+        notes.append(f"not in these values either, as you asked: {', '.join(prompt)}")
     if out is not None:
         _write(made, out)
-    content = {**_content(made), "notes": notes}
+    content = {**_content(made), "library": chosen, "notes": notes}
     if as_json:
         print(json.dumps(content, indent=1, allow_nan=False))
         return

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from omnidose.physics.decay import chain
-from omnidose.physics.nuclides import Nuclide, is_radioactive, nuclide
+from omnidose.physics.nuclides import Library, Nuclide, is_radioactive, nuclide
 
 #: Progeny decays *when* its parent does if its half-life is not above this share of the parent's,
 PROMPT_REL = 0.01
@@ -69,24 +69,30 @@ def alpha_kev(emitter: Nuclide) -> float:
     return energy["alpha"] + energy["recoil"]
 
 
-def prompt_progeny(parent: Nuclide | str) -> dict[str, float]:
+def prompt_progeny(parent: Nuclide | str, library: Library = "decay2012") -> dict[str, float]:
     """Return decays per parent decay of daughters that decay with it: Y-89m of Zr-89, none of F-18.
+
+    Parameters
+    ----------
+    library
+        Of the progeny, and of the parent if it is a name (:func:`omnidose.physics.nuclides.nuclide`). One
+        library for both: ICRP 107 has folded into Zr-89 what decay_2012 gives to Y-89m.
 
     Raises
     ------
     InputError
         For an unknown nuclide.
     """
-    first = nuclide(parent) if isinstance(parent, str) else parent
+    first = nuclide(parent, library) if isinstance(parent, str) else parent
     longest_h = min(PROMPT_REL * first.half_life_h, PROMPT_H)
     found: dict[str, float] = {}
     waiting = [(first, 1.0)]
     while waiting:
         current, share = waiting.pop()
         for daughter in current.progeny:
-            if not is_radioactive(daughter.name):
+            if not is_radioactive(daughter.name, library):
                 continue
-            item = nuclide(daughter.name)
+            item = nuclide(daughter.name, library)
             if item.half_life_h <= longest_h:
                 number = share * daughter.branching_fraction
                 found[item.name] = found.get(item.name, 0.0) + number
@@ -94,14 +100,15 @@ def prompt_progeny(parent: Nuclide | str) -> dict[str, float]:
     return found
 
 
-def together(parent: Nuclide | str) -> tuple[tuple[Nuclide, float], ...]:
+def together(parent: Nuclide | str, library: Library = "decay2012") -> tuple[tuple[Nuclide, float], ...]:
     """Return a nuclide and its prompt progeny, each with its decays per decay of the nuclide."""
-    first = nuclide(parent) if isinstance(parent, str) else parent
-    return ((first, 1.0), *((nuclide(name), number) for name, number in prompt_progeny(first).items()))
+    first = nuclide(parent, library) if isinstance(parent, str) else parent
+    progeny = prompt_progeny(first, library).items()
+    return ((first, 1.0), *((nuclide(name, library), number) for name, number in progeny))
 
 
 @cache
-def late_progeny(parent: str) -> LateProgeny:
+def late_progeny(parent: str, library: Library = "decay2012") -> LateProgeny:
     """Return the daughters that do not decay with their parent, and what they carry.
 
     Raises
@@ -109,9 +116,9 @@ def late_progeny(parent: str) -> LateProgeny:
     InputError
         For an unknown nuclide.
     """
-    first = nuclide(parent)
-    prompt = prompt_progeny(first)
-    network = chain(first.name)
+    first = nuclide(parent, library)
+    prompt = prompt_progeny(first, library)
+    network = chain(first.name, library=library)
     cumulated = network.cumulated_mbq_h(max(HORIZON_H, HORIZON_HALF_LIVES * first.half_life_h))
     own = float(cumulated[network.index(first.name)])
     # a daughter may be reached through prompt and through late ones: what is prompt of it is taken off
@@ -121,11 +128,12 @@ def late_progeny(parent: str) -> LateProgeny:
         if state.nuclide != first.name
     }
     decays = tuple((name, number) for name, number in late.items() if number > 1e-9)
-    members = together(first)
+    members = together(first, library)
     local = sum(number * local_kev(item) for item, number in members)
     photons = sum(number * item.photon_energy_per_decay_kev for item, number in members)
-    late_local = sum(number * local_kev(nuclide(name)) for name, number in decays)
-    late_photons = sum(number * nuclide(name).photon_energy_per_decay_kev for name, number in decays)
+    progeny = [(nuclide(name, library), number) for name, number in decays]
+    late_local = sum(number * local_kev(item) for item, number in progeny)
+    late_photons = sum(number * item.photon_energy_per_decay_kev for item, number in progeny)
     return LateProgeny(
         parent=first.name,
         decays=decays,

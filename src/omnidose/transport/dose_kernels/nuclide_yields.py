@@ -8,14 +8,19 @@ import numpy as np
 import numpy.typing as npt
 
 from omnidose.errors import InputError
-from omnidose.physics.nuclides import Nuclide, nuclide
+from omnidose.physics.nuclides import Library, Nuclide, nuclide
 from omnidose.physics.nuclides_spectra import Continuum, Lines
 from omnidose.transport.dose_kernels.emissions import RadiationYield
 
 ArrayF8 = npt.NDArray[np.float64]
 
 
-def yield_of(emitter: Nuclide | str, *, progeny: Mapping[str, float] | None = None) -> RadiationYield:
+def yield_of(
+    emitter: Nuclide | str,
+    *,
+    progeny: Mapping[str, float] | None = None,
+    library: Library = "decay2012",
+) -> RadiationYield:
     """Return the radiations of a nuclide, if asked for with those of its progeny.
 
     Parameters
@@ -25,7 +30,10 @@ def yield_of(emitter: Nuclide | str, *, progeny: Mapping[str, float] | None = No
     progeny
         Decays of each daughter per decay of the nuclide at the same place: 1 x branching in equilibrium, less
         where it leaves or outlives the stay. Nothing is added unasked: Zr-89 needs Y-89m, Lu-177m needs
-        Hf-177m, alpha chains need all their daughters.
+        Hf-177m, alpha chains need all their daughters (:func:`omnidose.physics.progeny.prompt_progeny`).
+    library
+        Of the progeny, and of the emitter if it is a name. Mixed libraries count Y-89m twice: ICRP 107 has it
+        in Zr-89.
 
     Returns
     -------
@@ -37,7 +45,7 @@ def yield_of(emitter: Nuclide | str, *, progeny: Mapping[str, float] | None = No
     InputError
         For an unknown nuclide, or decays of a daughter that are not finite or below 0.
     """
-    parent = nuclide(emitter) if isinstance(emitter, str) else emitter
+    parent = nuclide(emitter, library) if isinstance(emitter, str) else emitter
     members: list[tuple[Nuclide, float]] = [(parent, 1.0)]
     for name, number in (progeny or {}).items():
         if not (np.isfinite(number) and number >= 0):
@@ -46,7 +54,7 @@ def yield_of(emitter: Nuclide | str, *, progeny: Mapping[str, float] | None = No
                 where="progeny",
                 allowed="a finite number >= 0",
             )
-        members.append((nuclide(name), float(number)))
+        members.append((nuclide(name, library), float(number)))
     electron_kev, electrons = _lines([(n.electron_lines, k) for n, k in members])
     photon_kev, photons = _lines(
         [(lines, k) for n, k in members for lines in (n.photon_lines, n.annihilation_lines)]
