@@ -57,7 +57,7 @@ def told_commands() -> Iterator[tuple[str, str]]:
     """Yield (page, command line) of every omnidose command that a page tells a reader to type."""
     pages = [*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")]
     for page in sorted(pages):
-        text = page.read_text("utf-8")
+        text = re.sub(r" \\\n\s*", " ", page.read_text("utf-8"))  # a command may go on in the next line
         lines = [m.group(1) for m in re.finditer(r"^ {4,}(omnidose .*)$", text, re.MULTILINE)]
         lines += re.findall(r"`(omnidose [a-z]+ [^`]*)`", " ".join(text.split()))
         for line in lines:
