@@ -35,6 +35,7 @@ from omnidose.volume import Volume
 RT_DOSE = "1.2.840.10008.5.1.4.1.1.481.2"
 _PLACE = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness")
 LABEL = "IMAGING DOSE - NOT FOR TREATMENT"
+THERAPY_LABEL = "DOSE AFTER A THERAPY - NOT FOR TREATMENT"
 _EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
 
 _COPIED = (
@@ -58,6 +59,7 @@ def write_rt_dose(
     relative_to: str = "",
     comment: str = "",
     series_number: int = 9001,
+    therapy: bool = False,
 ) -> None:
     """Write a dose grid as an RT Dose object that is none of a treatment.
 
@@ -74,6 +76,8 @@ def write_rt_dose(
         Empty for absolute dose (written in Gy); else what one unit refers to (written as RELATIVE).
     comment
         Added behind the label in Image Comments; no names.
+    therapy
+        The dose of a radiopharmaceutical that was given to treat, seen in images afterwards.
 
     Raises
     ------
@@ -89,14 +93,16 @@ def write_rt_dose(
     scaling = largest / (2**32 - 2) if largest > 0 else 1.0
     scaling = float(f"{scaling * (1 + 1e-9):.9e}")
     stored = np.rint(values / scaling).astype("<u4")
-    dataset = _derived(source, RT_DOSE, "RTDOSE", series_number, f"{LABEL}")
-    dataset.ImageType = ["DERIVED", "SECONDARY", "IMAGING_DOSE"]
+    label = THERAPY_LABEL if therapy else LABEL
+    dataset = _derived(source, RT_DOSE, "RTDOSE", series_number, label)
+    dataset.ImageType = ["DERIVED", "SECONDARY", "THERAPY_DOSE" if therapy else "IMAGING_DOSE"]
     dataset.DoseUnits = "RELATIVE" if relative_to else "GY"
     dataset.DoseType = "PHYSICAL"
     dataset.DoseSummationType = "IMAGING"
     words = f"mGy per {relative_to}" if relative_to else "absorbed dose from imaging"
-    dataset.DoseComment = f"{LABEL} - {words}"[:64]
-    dataset.ImageComments = " - ".join(w for w in (LABEL, words, comment) if w)[:10240]
+    words = "from images after it" if therapy else words
+    dataset.DoseComment = f"{label} - {words}"[:64]
+    dataset.ImageComments = " - ".join(w for w in (label, words, comment) if w)[:10240]
     dataset.TissueHeterogeneityCorrection = ["IMAGE"]
     dataset.DoseGridScaling = f"{scaling:.9e}"
     dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
@@ -306,4 +312,4 @@ def _copy(header: Any, dataset: Any, keywords: Sequence[str]) -> None:
                 dataset[keyword] = header[keyword]
 
 
-__all__: Sequence[str] = ("LABEL", "RT_DOSE", "read_rt_dose", "write_rt_dose", "write_seg")
+__all__: Sequence[str] = ("LABEL", "RT_DOSE", "THERAPY_LABEL", "read_rt_dose", "write_rt_dose", "write_seg")

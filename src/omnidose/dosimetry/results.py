@@ -230,9 +230,14 @@ class OrganDoses:
                     "primary_fraction": float(self.primary_fraction[i]),
                     "completion_share": float(self.completion_share[i]),
                     "hot_mgy": self.hot_mgy.get(organ, float("nan")),
+                    **{f"{q}_mgy": self._quality_mgy(i, q) for q in ("photon", "electron", "alpha")},
                 }
             )
         return out
+
+    def _quality_mgy(self, row: int, quality: str) -> float:
+        """Absorbed dose of one radiation quality; 0 if it is none of these."""
+        return float(self.dose_mgy[row, self.qualities.index(quality)]) if quality in self.qualities else 0.0
 
     def to_csv(self) -> str:
         """Return the rows as CSV text."""

@@ -178,7 +178,11 @@ def _write_all(result: ExamResult, scratch: Path, tell: StageProgress) -> dict[s
             names[f"dose_dicom{suffix}"] = f"dose{suffix}.dcm"
             write_nifti(scratch / f"dose{suffix}.nii.gz", dose.volume, description=_unit(exposure)[:79])
             write_rt_dose(
-                scratch / f"dose{suffix}.dcm", dose.volume, item.series, relative_to=dose.relative_to
+                scratch / f"dose{suffix}.dcm",
+                dose.volume,
+                item.series,
+                relative_to=dose.relative_to,
+                therapy=exposure.therapy,
             )
         key = body_key(item.series)
         if key not in written_bodies:
