@@ -99,3 +99,10 @@ def test_words_for_a_patient_without_lesions_and_kidneys() -> None:
     said = series_words.series_patient([], [])
     assert "gray" not in said
     assert "doctor" in said
+
+
+def test_the_table_keeps_radiations_apart(result: ExposureResult) -> None:
+    for row in result.organ_doses.rows():
+        parts = row["photon_mgy"] + row["electron_mgy"] + row["alpha_mgy"]
+        assert parts == pytest.approx(row["dose_mgy"])
+        assert row["alpha_mgy"] == 0.0
