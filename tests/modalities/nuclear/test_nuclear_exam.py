@@ -17,7 +17,7 @@ from omnidose.dicom.inventory import read_inventory
 from omnidose.errors import ContradictionError, InputError, RangeError
 from omnidose.modalities import Claim, ClaimKind, Modality, modalities
 from omnidose.modalities.nuclear import MODALITY
-from omnidose.modalities.nuclear.checks import plausibility_warnings
+from omnidose.modalities.nuclear.checks import bone_warnings, plausibility_warnings
 from omnidose.modalities.nuclear.exposure import DoseMethod, NuclearExam, Unseen
 from omnidose.modalities.nuclear.form import FIELDS, checked_values, given_moment, zone_of
 from omnidose.modalities.nuclear.proofs._small_exam import F18_H, small_exam, write_small
@@ -238,3 +238,18 @@ def test_a_ct_of_the_study_gives_the_anatomy(tmp_path: Path, small: BodyModel) -
     short = Grid(shape_zyx=(4, 24, 24), spacing_mm=small.grid.spacing_mm, origin_mm=small.grid.origin_mm)
     write_ct_series(tmp_path / "ct", hu[:4], short, study=study)
     assert anatomy() == "PT"
+
+
+@pytest.mark.parametrize(
+    ("nuclide", "agent"),
+    [("Ra-223", ""), ("F-18", "18F-NaF"), ("Tc-99m", "MDP 99mTc"), ("Tc-99m", "oxidronate HDP")],
+)
+def test_bone_seekers_are_told(nuclide: str, agent: str) -> None:
+    assert "surfaces of bone" in bone_warnings(nuclide, agent)[0]
+
+
+@pytest.mark.parametrize(
+    ("nuclide", "agent"), [("F-18", "FDG"), ("Lu-177", "DOTATATE"), ("F-18", "Fluorodopa")]
+)
+def test_others_are_not(nuclide: str, agent: str) -> None:
+    assert bone_warnings(nuclide, agent) == ()

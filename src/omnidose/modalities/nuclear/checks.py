@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from omnidose.modalities.nuclear.exposure import NuclearExam
 
 #: A share below this in the images is worth a word: extravasation, a small field of view, or a wrong number.
@@ -17,6 +19,22 @@ LIMITS = (
 NOT_RECOVERED = (
     "Recovery is not corrected: small hot structures are blurred by the camera, and their dose is too low."
 )
+#: What goes to the surfaces or the mineral of bone, by nuclide and by words in an agent's name.
+BONE_SEEKERS = frozenset({"Sr-85", "Sr-89", "Sr-90", "Ra-223", "Ra-224", "Ra-226", "P-32"})
+_BONE_AGENTS = re.compile(
+    r"phosphon|fluoride|\bNaF\b|\b(MDP|HDP|HMDP|DPD|PYP|HEDP|EDTMP|DOTMP)\b", re.IGNORECASE
+)
+
+
+def bone_warnings(nuclide: str, agent: str) -> tuple[str, ...]:
+    """Return a sentence if activity lies on bone surfaces, which no image resolves."""
+    if nuclide not in BONE_SEEKERS and not _BONE_AGENTS.search(agent):
+        return ()
+    return (
+        "This agent goes to the surfaces of bone, which no image resolves: its activity is taken to be even in "
+        "the bones, so the dose of endosteum is too low and that of red marrow uncertain. The organ level "
+        "has surfaces (omnidose nuclear organ --source trabecular-bone-surface=H).",
+    )
 
 
 def limits(exam: NuclearExam) -> tuple[str, ...]:
@@ -39,4 +57,4 @@ def plausibility_warnings(exam: NuclearExam) -> tuple[str, ...]:
         )
     if exam.administration.residual_time is None:
         found.append("No residue was measured: all of the activity in the syringe counts as given.")
-    return tuple(found)
+    return (*found, *bone_warnings(exam.nuclide, exam.agent))

@@ -8,6 +8,7 @@ import numpy as np
 
 from omnidose.anatomy.body import LESION
 from omnidose.kinetics.curves import LARGE_TAIL_FRACTION
+from omnidose.modalities.nuclear.checks import bone_warnings
 from omnidose.modalities.nuclear.series.blur import is_assumed
 from omnidose.modalities.nuclear.series.choosing import LEAST_CM3, LEAST_CONTRAST
 from omnidose.modalities.nuclear.series.exam import OnePoint
@@ -91,6 +92,7 @@ def warnings(work: SeriesWork) -> tuple[str, ...]:
         )
     if exam.administration.residual_time is None:
         said.append("No residue was measured: all of the activity in the syringe counts as given.")
+    said += bone_warnings(exam.nuclide, exam.agent)
     voxels = work.voxels[work.method]
     said += LIMITS
     said += [note for note in voxels.notes if not any(words in note for words in _NOT_HERE)]
