@@ -31,8 +31,8 @@ def bone_warnings(nuclide: str, agent: str) -> tuple[str, ...]:
     if nuclide not in BONE_SEEKERS and not _BONE_AGENTS.search(agent):
         return ()
     return (
-        "This agent goes to the surfaces of bone, which no image resolves: its activity is taken to be even in "
-        "the bones, so the dose of endosteum is too low and that of red marrow uncertain. The organ level "
+        "This agent goes to the surfaces of bone, which no image resolves: its activity is taken to be even "
+        "in the bones, so the dose of endosteum is too low and that of red marrow uncertain. The organ level "
         "has surfaces (omnidose nuclear organ --source trabecular-bone-surface=H).",
     )
 
