@@ -164,7 +164,7 @@ def _owner(name: str, exam: SeriesExam, body: BodyModel) -> str:
         return exam.device
     if name == "volume":
         return body.name
-    return exam.nuclide if name == "dose factor" else exam.agent or exam.nuclide
+    return exam.nuclide if name == "dose factor" else exam.key  # curves of two cycles err apart
 
 
 def _map_curve(key: str, found: SeriesDecays) -> RegionCurve:
