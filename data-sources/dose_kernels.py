@@ -1,11 +1,12 @@
-"""Make the packaged tables ``dose_kernel_electrons`` and ``dose_kernel_photons`` with our own Monte Carlo.
+"""Make the packaged tables ``dose_kernel_electrons`` and ``dose_kernel_photons[_bone]`` by our Monte Carlo.
 
-``python data-sources/dose_kernels.py [electrons|photons] [FOLDER]``; five minutes each on one thread.
+``python data-sources/dose_kernels.py [electrons|photons|bone] [FOLDER]``; five minutes each on one thread.
 ``python data-sources/dose_kernels.py checks FILE [FOLDER]`` picks published voxel S values for the checks.
 
 Electrons: ``omnidose.transport.electrons.point_kernel`` in water, energy inside a radius as a share of what
-is left, on a grid of r/X90. Photons: ``omnidose.transport.engine.simulate``, a point in endless water with
-concentric spheres around it; scattered over unscattered kerma on a grid of mean free paths.
+is left, on a grid of r/X90. Photons: ``omnidose.transport.engine.simulate``, a point in endless water, or in
+endless cortical bone, with concentric spheres around it; scattered over unscattered kerma on a grid of mean
+free paths.
 """
 
 from __future__ import annotations
@@ -54,6 +55,11 @@ PHOTON_KEV = np.array(
 SHELLS = np.concatenate([[0.0], np.geomspace(0.05, 16.0, 28)])
 X = np.concatenate([[0.0], np.geomspace(0.02, 16.0, 60)])
 PHOTON_HISTORIES = 1_500_000
+#: Table of a medium, and the curve through its shells (``smooth_scatter``).
+PHOTON_TABLES = {
+    "water": ("dose_kernel_photons", 1.0, 5),
+    "cortical bone": ("dose_kernel_photons_bone", 0.05, 6),
+}
 
 
 def enclosed(kernel: PointKernel) -> np.ndarray:
@@ -118,18 +124,17 @@ def _scaling(medium: Material, kev: float) -> float:
     return x90[0] / x90[1]
 
 
-def scatter(kev: float) -> tuple[np.ndarray, np.ndarray, float]:
+def scatter(kev: float, medium: Material) -> tuple[np.ndarray, np.ndarray, float]:
     """Scattered over unscattered kerma per shell, its standard error, and what conservation corrects."""
-    water = material("water")
-    mu = float(mass_attenuation_cm2_g(water, kev)) * water.density_g_cm3
-    transfer = float(mass_energy_transfer_cm2_g(water, kev)) * water.density_g_cm3
+    mu = float(mass_attenuation_cm2_g(medium, kev)) * medium.density_g_cm3
+    transfer = float(mass_energy_transfer_cm2_g(medium, kev)) * medium.density_g_cm3
     radius_mm = 10 * SHELLS[1:] / mu
     shapes = tuple(
-        Sphere(key=f"{i:02d}", material=water, centre_mm=(0.0, 0.0, 0.0), radius_mm=float(r))
+        Sphere(key=f"{i:02d}", material=medium, centre_mm=(0.0, 0.0, 0.0), radius_mm=float(r))
         for i, r in reversed(list(enumerate(radius_mm)))
     )
     tally = simulate(
-        Scene(shapes=shapes, world=water, world_margin_mm=40 / mu),
+        Scene(shapes=shapes, world=medium, world_margin_mm=40 / mu),
         IsotropicSource(centre_mm=(0.0, 0.0, 0.0), spectrum=Spectrum.line(kev)),
         histories=PHOTON_HISTORIES,
         seed=33,
@@ -152,52 +157,56 @@ def shell_centres() -> np.ndarray:
     return np.asarray(((1 + low) * inner - (1 + high) * outer) / (inner - outer))
 
 
-def smooth_scatter(ratio: np.ndarray, std: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def smooth_scatter(
+    ratio: np.ndarray, std: np.ndarray, *, begin: float, degree: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Scattered over unscattered kerma at X, and how many standard errors the shells are off.
 
-    ratio / x is exp(polynomial of degree 5 in ln(1 + x)), weighted: single scattering makes a ratio that
-    rises from 0 in proportion to the radius.
+    ratio / x is exp(polynomial in ln(begin + x)), weighted: single scattering makes a ratio that rises from 0
+    in proportion to the radius. In bone x rays of calcium and phosphorus are absorbed close by and make it
+    rise steeply at first: that needs a small ``begin``.
     """
     centre = shell_centres()
     used = (ratio > 0) & (std < 0.3 * ratio)
     x, y = centre[used], np.log(ratio[used] / centre[used])
     error = np.maximum(std[used] / ratio[used], 1e-3)
-    fit = np.polynomial.Polynomial.fit(np.log1p(x), y, 5, w=1 / error)
+    fit = np.polynomial.Polynomial.fit(np.log(begin + x), y, degree, w=1 / error)
     inside = np.minimum(X, x[-1])
-    return np.exp(fit(np.log1p(inside))) * inside, (y - fit(np.log1p(x))) / error
+    return np.exp(fit(np.log(begin + inside))) * inside, (y - fit(np.log(begin + x))) / error
 
 
-def photons(folder: Path | None) -> None:
-    """Write ``dose_kernel_photons``."""
+def photons(medium: str, folder: Path | None) -> None:
+    """Write ``dose_kernel_photons`` (water) or ``dose_kernel_photons_bone`` (cortical bone)."""
+    name, begin, degree = PHOTON_TABLES[medium]
     table = []
     for kev in PHOTON_KEV:
-        ratio, std, factor = scatter(kev)
-        smooth, off = smooth_scatter(ratio, std)
+        ratio, std, factor = scatter(kev, material(medium))
+        smooth, off = smooth_scatter(ratio, std, begin=begin, degree=degree)
         table.append(smooth)
         print(
-            f"{kev:g} keV: closes to {factor - 1:+.4f}; chi2 {np.sum(off**2) / (off.size - 6):.2f}, "
+            f"{kev:g} keV: closes to {factor - 1:+.4f}; chi2 {np.sum(off**2) / (off.size - degree - 1):.2f}, "
             f"shells used {off.size}, largest error of the dose "
             f"{np.max((std / (1 + ratio))[SHELLS[1:] < 6]):.4f} up to 6 mean free paths",
             flush=True,
         )
     write_npz(
-        "dose_kernel_photons",
+        name,
         {
             "energy_kev": PHOTON_KEV,
             "mean_free_paths": X,
             "scattered_over_unscattered": np.asarray(table, dtype=np.float32),
         },
         {
-            "quantity": "point kernels of photons in water: kerma of scattered over kerma of "
+            "quantity": f"point kernels of photons in {medium}: kerma of scattered over kerma of "
             "unscattered photons",
             "unit": "keV; mean free paths; dimensionless [energy, mean free paths]",
             "source": "omnidose's own photon Monte Carlo, run in 2026 (docs/methods/dose-kernels.md)",
             "licence": "Apache-2.0",
-            "made_by": "data-sources/dose_kernels.py photons",
+            "made_by": f"data-sources/dose_kernels.py {'photons' if medium == 'water' else 'bone'}",
             "verified": "D: derived here; kerma closes to 0.2 % of the emitted energy at 2 keV, 0.1 % from "
             "5 keV on",
-            "notes": f"{PHOTON_HISTORIES} histories per energy; polynomial of degree 5 in "
-            "ln(1 + mean free paths)",
+            "notes": f"{PHOTON_HISTORIES} histories per energy; polynomial of degree {degree} in "
+            f"ln({begin:g} + mean free paths)",
         },
         folder,
     )
@@ -269,10 +278,13 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["checks"]:
         checks(Path(sys.argv[2]), Path(sys.argv[3]) if sys.argv[3:] else None)
         sys.exit()
-    todo = [a for a in sys.argv[1:] if a in ("electrons", "photons")] or ["electrons", "photons"]
-    rest = [a for a in sys.argv[1:] if a not in ("electrons", "photons")]
+    every = ("electrons", "photons", "bone")
+    todo = [a for a in sys.argv[1:] if a in every] or list(every)
+    rest = [a for a in sys.argv[1:] if a not in every]
     into = Path(rest[0]) if rest else None
     if "electrons" in todo:
         electrons(into)
     if "photons" in todo:
-        photons(into)
+        photons("water", into)
+    if "bone" in todo:
+        photons("cortical bone", into)

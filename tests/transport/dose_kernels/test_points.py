@@ -15,14 +15,17 @@ from omnidose.transport.dose_kernels.bremsstrahlung import bremsstrahlung
 from omnidose.transport.dose_kernels.emissions import RadiationYield
 from omnidose.transport.dose_kernels.media import Medium, medium_of
 from omnidose.transport.dose_kernels.monoenergetic import (
+    bone_share,
     electron_enclosed,
     electron_reach_g_cm2,
     photon_absorbed_share,
     photon_enclosed,
     radiated_share,
 )
+from omnidose.transport.dose_kernels.monte_carlo import photon_voxels
 from omnidose.transport.dose_kernels.nuclide_yields import yield_of
 from omnidose.transport.dose_kernels.radial import radial_kernel
+from omnidose.transport.dose_kernels.voxels import voxel_s
 from omnidose.transport.electrons.point_kernel import point_kernel
 
 WATER = material("water")
@@ -157,3 +160,24 @@ def test_bad_media_and_progeny_are_refused() -> None:
         Medium(name="x", density_g_cm3=1.0, scale=9.0)
     with pytest.raises(InputError, match="decays of Y-89m"):
         yield_of("Zr-89", progeny={"Y-89m": float("nan")})
+
+
+def test_media_lie_between_water_and_bone() -> None:
+    assert bone_share(material("water")) == 0.0
+    assert bone_share(material("cortical bone")) == 1.0
+    assert bone_share(material("soft tissue, four components")) == 0.0
+    assert 0.4 < bone_share(material("spongiosa")) < 0.8
+    for name in ("lung tissue", "skeletal muscle", "adipose tissue", "red marrow"):
+        assert bone_share(material(name)) < 0.06
+
+
+@pytest.mark.parametrize("energy_kev", [30.0, 60.0, 140.0])
+def test_scattered_photons_of_bone_are_its_own(energy_kev: float) -> None:
+    """Against photons followed in bone: with water's scatter 60 keV was 20 % low three voxels away."""
+    line = RadiationYield(name="line", photon_kev=np.array([energy_kev]), photon_per_decay=np.ones(1))
+    offsets = ((0, 0, 0), (0, 0, 1), (0, 1, 2))
+    side = 2.0 if energy_kev < 50 else 5.0
+    kernel = voxel_s(line, (side, side, side), medium="bone", reach_mm=15.0, use_cache=False)
+    found = photon_voxels(line, kernel.spacing_mm, kernel.medium, offsets, 200_000)
+    for offset, (dose, std) in zip(offsets, found, strict=True):
+        assert kernel.photon_octant[offset] == pytest.approx(dose, rel=0.01, abs=4 * std)

@@ -18,8 +18,8 @@ from omnidose.data import load, user_cache_dir
 from omnidose.transport.dose_kernels.emissions import RadiationYield
 
 #: Raised whenever the method changes what a kernel holds.
-METHOD = 1
-_TABLES = ("dose_kernel_electrons", "dose_kernel_photons")
+METHOD = 2
+_TABLES = ("dose_kernel_electrons", "dose_kernel_photons", "dose_kernel_photons_bone")
 
 
 def key_of(emitted: RadiationYield, words: dict[str, Any]) -> str:

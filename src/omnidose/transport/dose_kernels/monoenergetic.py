@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from omnidose.data import load
 from omnidose.physics.electron_stopping import range_and_yield
+from omnidose.physics.material_library import material
 from omnidose.physics.materials import Material
 from omnidose.physics.photons import (
     mass_attenuation_cm2_g,
@@ -26,6 +27,8 @@ ArrayF8 = npt.NDArray[np.float64]
 
 #: Beyond so many mean free paths nothing is left (exp(-30)); the table ends at 16, its ratio is held.
 _FAR = 30.0
+#: Energy at which media are told apart by what they leave of a photon.
+_JUDGED_KEV = 30.0
 #: Points for the integral over scattered photons.
 _X = np.concatenate([[0.0], np.geomspace(1e-3, _FAR, 500)])
 
@@ -121,25 +124,47 @@ def photon_enclosed(medium: Material, energy_kev: npt.ArrayLike, radius_g_cm2: n
     Notes
     -----
     Unscattered photons in closed form with the medium's coefficients; scattered as the ratio to them in water
-    (Monte Carlo) at equal numbers of mean free paths, linear in ln E, times what makes the kerma of the
-    endless medium the emitted energy.
+    or cortical bone (Monte Carlo) at equal numbers of mean free paths, linear in ln E, times what makes the
+    kerma of the endless medium the emitted energy. Other media lie between the two (:func:`bone_share`).
     """
     energy = np.atleast_1d(np.asarray(energy_kev, dtype=np.float64))
     radius = np.atleast_1d(np.asarray(radius_g_cm2, dtype=np.float64))
     first = _first(medium, energy)
+    bone = bone_share(medium)
     out = np.empty((energy.size, radius.size))
     for i in range(energy.size):
         x = np.minimum(first.mu_cm2_g[i] * radius, _FAR)
         share = first.unscattered[i]
-        scattered = (1 - share) * first.kept_scattered[i] * np.interp(x, _X, _scattered(energy[i]))
+        scattered = (1 - share) * first.kept_scattered[i] * np.interp(x, _X, _scattered(energy[i], bone))
         out[i] = share * first.kept[i] * -np.expm1(-x) + scattered
     out[energy < LOWEST_PHOTON_KEV] = 1.0
     return out
 
 
-def _scattered(energy_kev: float) -> ArrayF8:
+def bone_share(medium: Material) -> float:
+    """Return how far a medium's scattered photons are those of cortical bone: 0 as in water, 1 as in bone.
+
+    By the share of its energy that a photon of 30 keV leaves in its first interaction, which is what light
+    and heavy elements differ in.
+    """
+    water, bone, own = (
+        float(mass_energy_transfer_cm2_g(m, _JUDGED_KEV) / mass_attenuation_cm2_g(m, _JUDGED_KEV))
+        for m in (material("water"), material("cortical bone"), medium)
+    )
+    return float(np.clip((own - water) / (bone - water), 0.0, 1.0))
+
+
+def _scattered(energy_kev: float, bone: float) -> ArrayF8:
     """Return the share of the scattered photons' kerma inside _X mean free paths."""
-    table = load("dose_kernel_photons")
+    out = np.zeros_like(_X)
+    for name, weight in (("dose_kernel_photons", 1 - bone), ("dose_kernel_photons_bone", bone)):
+        if weight > 0:
+            out += weight * _scattered_in(name, energy_kev)
+    return out
+
+
+def _scattered_in(name: str, energy_kev: float) -> ArrayF8:
+    table = load(name)
     grid = np.log(table["energy_kev"])
     ratio = table["scattered_over_unscattered"].astype(np.float64)
     k = int(np.clip(np.searchsorted(grid, np.log(energy_kev), side="right") - 1, 0, grid.size - 2))

@@ -189,20 +189,33 @@ def _electrons_directly(histories: float) -> Iterator[Row]:
         )
 
 
+#: Photons directly: nuclide, voxel, medium, offsets.
+_PHOTONS: tuple[tuple[str, Spacing, str, tuple[tuple[int, int, int], ...]], ...] = (
+    (
+        "I-131",
+        (10.0, 10.0, 10.0),
+        "soft tissue",
+        ((0, 0, 0), (0, 0, 1), (0, 1, 2), (2, 2, 2), (0, 0, 4)),
+    ),
+    ("Re-186", (4.42, 4.42, 4.42), "bone", ((0, 0, 0), (0, 0, 1), (0, 1, 1), (0, 0, 3), (2, 2, 2))),
+    ("Tc-99m", (10.0, 10.0, 5.0), "lung", ((0, 0, 0), (0, 0, 1), (1, 0, 0), (0, 2, 0))),
+)
+
+
 def _photons_directly(histories: float) -> Iterator[Row]:
-    spacing = (10.0, 10.0, 10.0)
-    emitted = _photons_only(yield_of("I-131"))
-    kernel = voxel_s(emitted, spacing, reach_mm=50.0, use_cache=False)
-    offsets = ((0, 0, 0), (0, 0, 1), (0, 1, 2), (2, 2, 2), (0, 0, 4))
-    found = direct.photon_voxels(emitted, spacing, kernel.medium, offsets, histories)
-    for offset, (theirs, std) in zip(offsets, found, strict=True):
-        yield _direct_row(
-            f"photons of I-131, S{offset}, {_size(spacing)}",
-            float(kernel.photon_octant[offset]),
-            theirs,
-            std,
-            "photon Monte Carlo in these voxels, in an endless medium",
-        )
+    for name, spacing, medium, offsets in _PHOTONS:
+        emitted = _photons_only(yield_of(name))
+        kernel = voxel_s(emitted, spacing, medium=medium, reach_mm=50.0, use_cache=False)
+        found = direct.photon_voxels(emitted, spacing, kernel.medium, offsets, histories)
+        place = "" if medium == "soft tissue" else f", {medium}"
+        for offset, (theirs, std) in zip(offsets, found, strict=True):
+            yield _direct_row(
+                f"photons of {name}, S{offset}, {_size(spacing)}{place}",
+                float(kernel.photon_octant[offset]),
+                theirs,
+                std,
+                "photon Monte Carlo in these voxels, in an endless medium",
+            )
 
 
 def _direct_row(name: str, ours: float, theirs: float, std: float, source: str) -> Row:
