@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from omnidose.data import load
+from omnidose.modalities.nuclear.proofs._closed_chains import closed_chains
 from omnidose.physics import nuclides_catalogue as catalogue
 from omnidose.physics.decay import DecayNetwork, Species, chain
 from omnidose.physics.nuclides import Daughter, Nuclide, nuclide
@@ -38,8 +39,9 @@ HALF_LIFE_REL, ENERGY_REL, ENERGY_KEV, INTENSITY_REL, INTENSITY_PERCENT = 0.015,
 
 
 def check_chains(context: Context) -> Iterator[Row]:
-    """Compare time integrals with another program on its own data, and chain energies with published ones."""
+    """Compare chains with another program on its own data, closed forms, and published energies."""
     yield from _against_oracle()
+    yield from closed_chains()
     if context.reference is None:
         yield _not_run("chain energies", "needs the reference files nm/chain_energy.csv and nuclides")
         return
