@@ -59,3 +59,9 @@ def test_a_curve_of_zeros_has_no_shares() -> None:
 def test_no_half_life_no_tail() -> None:
     with pytest.raises(InputError, match="finite"):
         integrate_trapezoids(CURVE, half_life_h=inf, start=Start.CONSTANT)
+
+
+def test_a_point_a_thousand_half_lives_late_is_not_grown_back() -> None:
+    late = TimeActivityCurve(time_h=np.array([2000.0]), activity_mbq=np.ones(1), std_mbq=np.ones(1))
+    with pytest.raises(InputError, match="half-lives after the injection"):
+        integrate_trapezoids(late, half_life_h=1.83, start=Start.DECAY)

@@ -15,6 +15,9 @@ from omnidose.kinetics.curves import (
     decay_constant_per_h,
 )
 
+#: A first point so many half-lives after the injection (a factor of 1e9) says nothing about it.
+MOST_HALF_LIVES = 30.0
+
 
 class Start(StrEnum):
     """What is taken for the time before the first point."""
@@ -42,7 +45,7 @@ def integrate_trapezoids(
     Raises
     ------
     InputError
-        For an infinite half-life.
+        For an infinite half-life, or a first point too late to be grown back by decay.
     """
     physical = decay_constant_per_h(half_life_h)
     if physical == 0:
@@ -65,6 +68,13 @@ def _head_h(first_h: float, physical: float, start: Start) -> float:
         return first_h / 2
     if start is Start.CONSTANT:
         return first_h
+    if physical * first_h > MOST_HALF_LIVES * np.log(2):
+        raise InputError(
+            f"the first point is {physical * first_h / np.log(2):.3g} half-lives after the injection",
+            where="start",
+            allowed=f"up to {MOST_HALF_LIVES:g} to grow it back by decay",
+            todo="check times and half-life",
+        )
     return float(np.expm1(physical * first_h)) / physical
 
 

@@ -20,6 +20,7 @@ from omnidose.transport.dose_kernels.boxes import (
     voxels_kev,
 )
 from omnidose.transport.dose_kernels.emissions import RadiationYield
+from omnidose.transport.dose_kernels.media import Medium
 from omnidose.transport.dose_kernels.nuclide_yields import yield_of
 from omnidose.transport.dose_kernels.radial import Shells
 from omnidose.transport.dose_kernels.voxels import VoxelKernel, voxel_s
@@ -177,3 +178,9 @@ def test_another_keys_file_is_not_taken() -> None:
 def test_bad_requests_are_refused(arguments: dict[str, object], words: str) -> None:
     with pytest.raises(InputError, match=words):
         voxel_s("Y-90", **arguments)  # type: ignore[arg-type]
+
+
+def test_a_gas_in_which_betas_fly_for_metres_is_refused() -> None:
+    air = Medium(name="air", density_g_cm3=0.0012)
+    with pytest.raises(InputError, match="does not fit into memory"):
+        voxel_s("Y-90", (3.0, 3.0, 3.0), medium=air, reach_mm=30.0, use_cache=False)

@@ -139,7 +139,7 @@ def voxel_s(
     Raises
     ------
     InputError
-        For voxels or a reach outside the limits.
+        For voxels or a reach outside the limits, and a gas that does not stop the electrons.
 
     Notes
     -----
@@ -219,6 +219,14 @@ def _arrays(
     scaled = (x * medium.scale, y * medium.scale, z * medium.scale)
     far_end = kernel.electron.edge_g_cm2[-1]
     around = tuple(int(np.ceil(far_end / side)) for side in scaled[::-1])
+    if np.prod([n + 2.0 for n in around]) > _MOST_VOXELS:
+        raise InputError(
+            f"electrons of {kernel.name} fly over {max(around)} voxels in {medium.name}: their kernel does "
+            "not fit into memory",
+            where="medium",
+            allowed="a medium that stops them within some hundred voxels",
+            todo="larger voxels, or follow the electrons (omnidose.transport.electrons)",
+        )
     electron = near_voxels_kev(kernel.electron, scaled, (around[0], around[1], around[2]))
     photon = voxels_kev(kernel.photon, (x, y, z), last)
     unit = _unit_mgy(sides, medium)
