@@ -33,6 +33,7 @@ SULIMAN = "G. Suliman et al., Appl. Radiat. Isot. 77 (2013) 32"
 NEWER = (
     ("Tb-155", 5.2346 * 86400, "S. M. Collins et al., Appl. Radiat. Isot. 190 (2022) 110480"),
     ("Tb-161", 6.9637 * 86400, "three laboratories, Appl. Radiat. Isot. (2022), PubMed 35158282"),
+    ("Ac-225", 9.920 * 86400, "Joint Research Centre of the European Commission, 2012, as quoted since"),
     ("Fr-221", 4.806 * 60, SULIMAN),
     ("Po-213", 3.708e-6, SULIMAN),
     ("Pb-209", 3.232 * 3600, SULIMAN),
@@ -203,7 +204,8 @@ INFO_PINNED = {
     "source": "named in each row: ENSDF, ICRP Publication 107 (2008), decay_2012",
     "licence": "facts",
     "made_by": "data-sources/nuclides.py",
-    "verified": "A: ENSDF and abstracts read; B: ICRP 107 and AME2020 as radioactivedecay 0.6.1 carries them",
+    "verified": "A: ENSDF and abstracts read; B: ICRP 107 and AME2020 as radioactivedecay 0.6.1 carries "
+    "them, Ac-225's 9.920 d as an encyclopaedia quotes it",
 }
 
 if __name__ == "__main__":

@@ -43,6 +43,7 @@ def test_newer_half_lives_are_told(cli: Callable[..., Any]) -> None:
     assert "half-life 6.89 d" in text
     assert "Measured since: 6.964 d" in text
     assert sheet("Lu-177")["half_life_measured_since"] is None
+    assert sheet("Ac-225")["half_life_measured_since"]["half_life_s"] == pytest.approx(9.920 * 86400)
 
 
 def test_doubtful_routes_are_told(cli: Callable[..., Any]) -> None:
