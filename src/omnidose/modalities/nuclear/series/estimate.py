@@ -117,20 +117,19 @@ def estimate_series(
         if method is DoseMethod.MONTE_CARLO
         else {"histories": histories or BESIDE_HISTORIES}
     )
-    voxels = {}
-    for number, way in enumerate(DoseMethod):
-        start = 0.35 + 0.2 * number
-        own = chosen_options if way is DoseMethod.MONTE_CARLO else {}
+    voxels: dict[DoseMethod, VoxelDoses] = {}
+    for start, end, way in ((0.35, 0.5, DoseMethod.CONVOLUTION), (0.5, 1.0, DoseMethod.MONTE_CARLO)):
         tell(start, f"Dose, {way.value}")
         voxels[way] = voxel_doses(
             way,
             found.mbq_s,
             exam.nuclide,
             body,
-            progress=_part_of(tell, start),
+            progress=_part_of(tell, start, end),
             **options,
-            **own,
+            **(chosen_options if way is DoseMethod.MONTE_CARLO else {}),
         )
+    voxels[DoseMethod.LOCAL] = _local(voxels)
     outlines = {
         way: by_method(
             way,
@@ -160,15 +159,27 @@ def estimate_series(
     return _result(work, seed=seed, precision=precision)
 
 
+def _local(voxels: dict[DoseMethod, VoxelDoses]) -> VoxelDoses:
+    """Return the third way from the other two: electrons stay, photons by kernel; no array twice."""
+    kernels, followed = voxels[DoseMethod.CONVOLUTION], voxels[DoseMethod.MONTE_CARLO]
+    return VoxelDoses(
+        method=DoseMethod.LOCAL,
+        electron=followed.electron,
+        photon=kernels.photon,
+        alpha=followed.alpha,
+        notes=kernels.notes,
+    )
+
+
 def errors_of(body: BodyModel) -> Errors:
     """Return what the images do not tell; outlines are no finer than the voxels of the body."""
     plain = Errors()
     return replace(plain, drawn_voxel_mm=max(plain.drawn_voxel_mm, float(np.mean(body.grid.spacing_mm))))
 
 
-def _part_of(tell: Callable[[float, str], None], start: float) -> Callable[[float, str], None]:
-    """Return a progress that fills a fifth of another from ``start`` on."""
-    return lambda share, text: tell(start + 0.2 * share, text)
+def _part_of(tell: Callable[[float, str], None], start: float, end: float) -> Callable[[float, str], None]:
+    """Return a progress that fills a part of another."""
+    return lambda share, text: tell(start + (end - start) * share, text)
 
 
 def _result(work: SeriesWork, *, seed: int, precision: float | None) -> ExposureResult:
