@@ -98,6 +98,7 @@ def test_a_nuclide_alone_is_drawn_too() -> None:
         (("--plot", "x.svg"), "a drawing of no nuclide"),
         (("F-18", "--library", "endf"), "decay2012, icrp107"),
         (("F-18", "--plot", "/no/such/folder/x.svg"), "cannot write the drawing"),
+        (("F-18", "--plot", "x.png"), "cannot be written as '.png'"),
     ],
 )
 def test_errors_are_one_sentence(cli: Callable[..., Any], arguments: tuple[str, ...], words: str) -> None:

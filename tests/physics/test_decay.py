@@ -213,6 +213,9 @@ def test_stop_leaves_a_nuclide_and_its_own_daughters_out() -> None:
             lambda: chain("F-18", removals=[Removal(nuclide="Lu-177", region="whole", half_life_h=1.0)]),
             "not in this network",
         ),
+        (lambda: Species(name="A", half_life_s=1.0, progeny=(_share("B", -0.5),)), "shares of -0.5"),
+        (lambda: Species(name="A", half_life_s=1.0, progeny=(_share("B", 0.7),) * 2), "at most 1 together"),
+        (lambda: Species(name="A", half_life_s=1.0, progeny=(_share("B", math.nan),)), "shares of nan"),
     ],
 )
 def test_what_cannot_be_is_refused(make, words: str) -> None:  # type: ignore[no-untyped-def]
@@ -223,3 +226,20 @@ def test_what_cannot_be_is_refused(make, words: str) -> None:  # type: ignore[no
 def test_a_daughter_before_its_parent_is_refused() -> None:
     with pytest.raises(InputError, match="parents first"):
         DecayNetwork(species=(species("B", 1.0), species("A", 1.0, ("B", 1.0))))
+
+
+def test_removals_and_moves_take_any_spelling() -> None:
+    spelt = [
+        chain(
+            "225Ac",
+            regions=("a", "b"),
+            removals=[Removal(nuclide=name, region="b", half_life_h=2.0)],
+            moves=[Move(daughter=name, region="a", shares={"b": 1.0})],
+        ).cumulated_mbq_h()
+        for name in ("Bi-213", "213Bi")
+    ]
+    np.testing.assert_array_equal(*spelt)
+
+
+def _share(name: str, fraction: float) -> Daughter:
+    return Daughter(name=name, branching_fraction=fraction, mode="")

@@ -36,6 +36,8 @@ def nuclide(
             raise InputError("a drawing of no nuclide", where="--plot", todo="name one: Lu-177")
         _list(as_json)
         return
+    if plot is not None and plot.suffix.lower() != ".svg":
+        raise InputError(f"a drawing cannot be written as '{plot.suffix}'", where="--plot", allowed=".svg")
     from omnidose.physics.nuclides import as_library
     from omnidose.physics.nuclides_sheet import sheet
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 
@@ -28,6 +28,8 @@ ArrayF8 = npt.NDArray[np.float64]
 WHOLE = "whole"
 _S_PER_H = 3600.0
 _PER_S_PER_MBQ = 1e6
+#: Printed shares of decays are rounded: together they may be above 1 by this (ICRP 107: Tb-151 by 9.5e-5).
+_PRINTED = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -99,6 +101,12 @@ class Species:
     def __post_init__(self) -> None:
         if not self.half_life_s > 0:
             raise InputError(f"a half-life of {self.half_life_s:g} s of {self.name}", allowed="above 0")
+        shares = [daughter.branching_fraction for daughter in self.progeny]
+        if not (all(share >= 0 for share in shares) and math.fsum(shares) <= 1 + _PRINTED):
+            raise InputError(
+                f"{self.name} decays to its daughters in shares of {', '.join(f'{x:g}' for x in shares)}",
+                allowed="each 0 or more, at most 1 together",
+            )
 
 
 Start = Mapping[State, float] | Mapping[str, float]
@@ -330,7 +338,7 @@ def chain(
     Parameters
     ----------
     regions, removals, moves
-        See :class:`DecayNetwork`; one region and decay alone by default.
+        See :class:`DecayNetwork`; one region and decay alone by default. Nuclides by any of their names.
     stop
         Nuclides that are not followed (``["Bi-207"]`` for At-211, ``["Tc-99"]``), nor what they become.
     library
@@ -352,9 +360,13 @@ def chain(
     return DecayNetwork(
         species=tuple(reversed(found.values())),
         regions=tuple(regions),
-        removals=tuple(removals),
-        moves=tuple(moves),
+        removals=tuple(replace(r, nuclide=_spelt(r.nuclide)) for r in removals),
+        moves=tuple(replace(m, daughter=_spelt(m.daughter)) for m in moves),
     )
+
+
+def _spelt(name: str) -> str:
+    return name if name == "*" else standard(name)
 
 
 def _collect(name: str, left_out: Collection[str], library: Library, found: dict[str, Species]) -> None:

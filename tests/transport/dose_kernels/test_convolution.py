@@ -136,6 +136,9 @@ def test_maps_that_do_not_fit_are_refused(kernel: VoxelKernel) -> None:
         convolve(point(), kernel, density=shifted)
     with pytest.raises(InputError, match="below 0"):
         convolve(point(), kernel, density=volume(np.full(SHAPE, -1.0)))
+    for wrong in (1040.0, 60.0):  # kg/m3, CT numbers: a thousandth of the dose, in silence
+        with pytest.raises(InputError, match="not kg/m3 and not CT numbers"):
+            local_deposition(point(), "Y-90", density=volume(np.full(SHAPE, wrong)))
 
 
 @given(st.floats(1e-3, 500.0))

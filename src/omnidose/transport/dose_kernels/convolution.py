@@ -12,7 +12,7 @@ from omnidose.errors import InputError
 from omnidose.physics.material_library import material
 from omnidose.physics.nuclides import Nuclide
 from omnidose.transport.dose_kernels.emissions import RadiationYield
-from omnidose.transport.dose_kernels.media import medium_of
+from omnidose.transport.dose_kernels.media import HIGHEST_G_CM3, medium_of
 from omnidose.transport.dose_kernels.monoenergetic import radiated_share
 from omnidose.transport.dose_kernels.nuclide_yields import yield_of
 from omnidose.transport.dose_kernels.voxels import VoxelKernel, voxel_mass_g
@@ -273,4 +273,11 @@ def _checked_density(density: Volume, activity: Volume) -> ArrayF4:
     rho = np.asarray(density.array, dtype=np.float32)
     if not (np.all(np.isfinite(rho)) and rho.min() >= 0):
         raise InputError("densities that are not finite or below 0", where="density", allowed="g/cm3, >= 0")
+    if rho.max() > HIGHEST_G_CM3:
+        raise InputError(
+            f"densities up to {rho.max():g} g/cm3",
+            where="density",
+            allowed=f"up to {HIGHEST_G_CM3:g} g/cm3",
+            todo="give g/cm3, not kg/m3 and not CT numbers",
+        )
     return rho

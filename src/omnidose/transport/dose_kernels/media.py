@@ -14,6 +14,8 @@ from omnidose.physics.material_library import material
 LOWEST_ELECTRON_KEV, LOWEST_PHOTON_KEV = 10.0, 2.0
 #: Ends of the packaged tables.
 HIGHEST_ELECTRON_KEV, HIGHEST_PHOTON_KEV = 4000.0, 5000.0
+#: Nothing is denser (osmium 22.6).
+HIGHEST_G_CM3 = 25.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +38,11 @@ class Medium:
     scale: float = 1.0
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.density_g_cm3) and 0.001 <= self.density_g_cm3 <= 25):
+        if not (np.isfinite(self.density_g_cm3) and 0.001 <= self.density_g_cm3 <= HIGHEST_G_CM3):
             raise InputError(
-                f"a density of {self.density_g_cm3:g} g/cm3", where=self.name, allowed="0.001 to 25 g/cm3"
+                f"a density of {self.density_g_cm3:g} g/cm3",
+                where=self.name,
+                allowed=f"0.001 to {HIGHEST_G_CM3:g} g/cm3",
             )
         material(self.composition)  # an unknown one is refused here
         if not 0.5 <= self.scale <= 2:
