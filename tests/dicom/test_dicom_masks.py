@@ -122,6 +122,16 @@ def test_an_organ_cut_by_the_images_is_said(tmp_path, labels, marker_grid):
     assert "Mask 'liver' lies outside the images with 50 % of its volume." in masks.warnings
 
 
+def test_a_mask_that_others_cover_wholly_is_said(tmp_path, labels, marker_grid):
+    for name, value in (("liver", 3), ("lesion-1", 7), ("lesion-2", 7)):
+        mask = Volume.on_grid((labels == value).astype(np.uint8), marker_grid)
+        write_nifti(tmp_path / f"{name}.nii.gz", mask)
+    masks = read_masks(tmp_path, marker_grid)
+    assert masks.mask("liver").any()
+    gone = [name for name in ("lesion-1", "lesion-2") if not masks.mask(name).any()]
+    assert masks.warnings == (f"Mask '{gone[0]}' lies wholly under others: nothing of it is left.",)
+
+
 def test_no_masks_and_masks_of_two_kinds_are_refused(tmp_path, labels, marker_grid, marker_hu):
     with pytest.raises(InputError, match="no masks were found"):
         read_masks(tmp_path, marker_grid)

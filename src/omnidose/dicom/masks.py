@@ -250,6 +250,10 @@ def _combine(pieces: list[_Piece], grid: Grid, kind: Kind, uids: tuple[str, ...]
             share = 100 * (1 - inside / piece.volume_mm3)
             warnings.append(f"Mask '{piece.name}' lies outside the images with {share:.0f} % of its volume.")
         labels[piece.mask] = label
+    left = np.bincount(labels.ravel(), minlength=len(ordered) + 1)
+    for label, piece in enumerate(ordered, start=1):
+        if piece.mask.any() and not left[label]:
+            warnings.append(f"Mask '{piece.name}' lies wholly under others: nothing of it is left.")
     return MaskSet(
         labels=labels, grid=grid, names=names, kind=kind, source_uids=uids, warnings=tuple(warnings)
     )

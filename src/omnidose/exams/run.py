@@ -61,11 +61,20 @@ class ExamResult:
 
 
 def _options_of(plan: Plan, item: PlannedExposure) -> EstimateOptions:
-    """Return the options for one body: masks of a therapy are those of its reference CT and of no other."""
-    own = {body_key(e.series) for e in plan.exposures if getattr(e.exposure, "therapy", False)}
+    """Return the options for one body: masks of a therapy or a time series are those of its reference CT."""
+    own = _drawn_on(plan)
     if plan.options.masks is None or not own or body_key(item.series) in own:
         return plan.options
     return replace(plan.options, masks=None)
+
+
+def _drawn_on(plan: Plan) -> set[str]:
+    """Return the bodies that masks are meant for, where an exam has CTs that they are not meant for."""
+    return {
+        body_key(e.series)
+        for e in plan.exposures
+        if getattr(e.exposure, "therapy", False) or len(getattr(e.exposure, "points", ())) > 1
+    }
 
 
 def body_key(series: Series) -> str:
@@ -153,6 +162,13 @@ def _run(plan: Plan, tell: StageProgress, simulate: Callable[..., Any] | None, c
     warnings = [f"{item.what} could not be estimated: {item.reason}." for item in failed]
     if failed:
         warnings.append(f"Sums and risk leave out {len(failed)} of {len(failed) + len(done)} scans.")
+    drawn_on = len(_drawn_on(plan) & set(bodies))
+    if plan.options.masks is not None and drawn_on > 1:
+        warnings.append(
+            f"The same masks were laid on {drawn_on} CTs, as they lie. They belong to the one on which they "
+            "were drawn: the doses of others are wrong where the patient lay elsewhere. Estimate one "
+            "administration at a time, each with its own masks."
+        )
     warnings += [w for body in bodies.values() for w in body.warnings]
     warnings += [w for result in results for w in result.warnings]
     warnings += [contrast_sentence(results[k - 1].organ_doses, doses) for k, doses in plain.items()]

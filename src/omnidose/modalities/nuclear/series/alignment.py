@@ -120,7 +120,7 @@ def _as_it_lies(point: TimePoint, first: TimePoint, onto: Volume, name: str) -> 
         raise GeometryError(
             f"{name} has no CT and lies in another frame of reference than the anatomy",
             where="FrameOfReferenceUID (0020,0052)",
-            todo="add the CT of this scan, or leave the scan out",
+            todo="add the CT of this scan (over at least half of its length), or leave the scan out",
         )
     centre = onto.affine_lps_mm[:3, 3]
     return RigidMotion(

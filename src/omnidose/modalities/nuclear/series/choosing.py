@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ from omnidose.anatomy.segmentation.location import bone_keys
 from omnidose.errors import InputError
 from omnidose.modalities.nuclear.series.alignment import AlignedSeries
 from omnidose.modalities.nuclear.series.drawing import labels_on, outlines_on
-from omnidose.modalities.nuclear.series.outlines import Outlines
+from omnidose.modalities.nuclear.series.outlines import REST, Outlines
 from omnidose.modalities.nuclear.series.recovery import ImageBlur
 from omnidose.modalities.nuclear.series.sight import Errors, Sight, sights
 from omnidose.modalities.nuclear.time_integrals import NO_ORGAN
@@ -23,6 +23,9 @@ Mask = npt.NDArray[np.bool_]
 #: An organ gets an outline from this volume on, if its activity per volume is at least so many times that of
 #: the rest of the body in the reference scan, and if so much of it lies in every scan.
 LEAST_CM3, LEAST_CONTRAST, LEAST_COVERED = 20.0, 2.0, 0.98
+#: An outline that shows less of its own activity is smaller than the camera resolves: its dose would be the
+#: correction's error times ten and more (one voxel in a lesion: twelve times the lesion's dose).
+LEAST_RECOVERY = 0.1
 #: At most so many organs: the hottest. Lesions are not counted.
 MOST_ORGANS = 12
 #: Organs that are hot after nearly every radiopharmaceutical.
@@ -92,7 +95,12 @@ def choose(
             dropped[name] = f"{100 * (1 - share):.0f} % of it lies outside of a scan"
             del wanted[name]
     while wanted or not strict:
-        drawn = outlines_on(aligned.grid, body, wanted)
+        drawn = _seen_by_all(outlines_on(aligned.grid, body, wanted), aligned)
+        small = _too_small(drawn, blur)
+        if small:
+            dropped |= small
+            wanted = {name: mask for name, mask in wanted.items() if name not in small}
+            continue
         try:
             found = sights(aligned.maps, drawn, blur, errors)
         except InputError as error:
@@ -119,6 +127,29 @@ def choose(
         todo="give masks of kidneys, other organs with uptake and lesions with --masks, or a segmenter with "
         "--segmenter",
     )
+
+
+def _seen_by_all(drawn: Outlines, aligned: AlignedSeries) -> Outlines:
+    """Return outlines with the rest of the body only where every scan saw it.
+
+    Else the rest of a scan that shows half of the body would look as if half of it were gone.
+    """
+    seen = np.asarray(aligned.covered.all(axis=0))
+    return replace(drawn, share={**drawn.share, REST: drawn.share[REST] * seen.astype(np.float32)})
+
+
+def _too_small(drawn: Outlines, blur: ImageBlur) -> dict[str, str]:
+    """Return outlines of which nothing, or nearly nothing, can be seen, and why."""
+    empty = [name for name in drawn.names if not drawn.share[name].any()]
+    if empty:
+        return dict.fromkeys(empty, "it lies outside of the body, or wholly in smaller outlines")
+    own = np.diag(drawn.seen(blur))
+    return {
+        name: f"in images blurred by {blur.fwhm_mm:g} mm it shows {100 * share:.0f} % of its own activity: "
+        "it is smaller than the camera resolves"
+        for name, share in zip(drawn.share, own, strict=True)
+        if name != REST and share < LEAST_RECOVERY
+    }
 
 
 def _mask_of(voxels: npt.NDArray[np.int64], body: BodyModel) -> Mask:

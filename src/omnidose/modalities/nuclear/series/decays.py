@@ -191,13 +191,14 @@ def _organ_curve(exam: SeriesExam, name: str, time_h: ArrayF8, activity_mbq: Arr
 
 
 def _without_spill(aligned: AlignedSeries, chosen: Chosen, blur: ImageBlur) -> ArrayF4:
-    """[times, z, y, x] maps less what blur carries out of the outlines."""
+    """[times, z, y, x] maps less what blur carries out of the outlines; 0 where a scan saw nothing."""
     left = aligned.maps.copy()
     regions = chosen.drawn.regions()
     for name, sight in chosen.sights.items():
         own = regions[name]
         spread = blur.applied(own, aligned.grid.spacing_mm) / np.float32(own.sum(dtype=np.float64))
         left -= sight.activity_mbq.astype(np.float32)[:, None, None, None] * spread
+    left[:, ~aligned.covered.all(axis=0)] = 0
     return left
 
 

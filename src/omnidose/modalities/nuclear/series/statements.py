@@ -9,6 +9,7 @@ import numpy as np
 from omnidose.anatomy.body import LESION
 from omnidose.kinetics.curves import LARGE_TAIL_FRACTION
 from omnidose.modalities.nuclear.checks import bone_warnings
+from omnidose.modalities.nuclear.series.agreement import misplaced
 from omnidose.modalities.nuclear.series.blur import is_assumed
 from omnidose.modalities.nuclear.series.choosing import LEAST_CM3, LEAST_CONTRAST
 from omnidose.modalities.nuclear.series.exam import OnePoint
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 #: A share below this in the first scan is worth a word, if it was soon after the injection.
 LEAST_SEEN, SOON_H = 0.15, 8.0
+#: An outline that shows less of its own activity has a dose that rests on the correction.
+LOW_RECOVERY = 0.4
 #: Notes of the voxels' doses that say nothing about these.
 _NOT_HERE = ("g/cm3 was set to 0", "annihilation photons start there")
 LIMITS = (
@@ -81,6 +84,8 @@ def warnings(work: SeriesWork) -> tuple[str, ...]:
     if is_assumed(exam) and chosen.sights:
         said.append(f"{work.blur_said}.")
     said += _no_outline(work)
+    said += _corrected_much(work)
+    said += misplaced(exam, work.aligned, chosen, work.blur)
     said += _kinetics(work)
     said += found.warnings
     first = exam.points[0]
@@ -136,6 +141,19 @@ def _no_outline(work: SeriesWork) -> list[str]:
                 "What blur carries in from it is not taken off, and the dose is too high."
             )
     return out + [f"No dose of {_name(name).lower()}: {why}." for name, why in chosen.dropped.items()]
+
+
+def _corrected_much(work: SeriesWork) -> list[str]:
+    low = {
+        k: s.recovery_fraction for k, s in work.chosen.sights.items() if s.recovery_fraction < LOW_RECOVERY
+    }
+    if not low:
+        return []
+    shares = ", ".join(f"{_name(key).lower()} {100 * share:.0f} %" for key, share in low.items())
+    return [
+        "Small for these images, so that the dose rests on the correction for partial volume (share of its "
+        f"own activity that the outline shows): {shares}."
+    ]
 
 
 def _host(work: SeriesWork, lesion: str) -> str:
