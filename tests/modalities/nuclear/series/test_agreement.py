@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from omnidose.anatomy.body import BodyModel, BodyRegion
-from omnidose.modalities.nuclear.series.agreement import best_move_mm, misplaced
+from omnidose.modalities.nuclear.series.agreement import best_move_mm, misplaced, turned_over
 from omnidose.modalities.nuclear.series.alignment import align
 from omnidose.modalities.nuclear.series.blur import blur_of
 from omnidose.modalities.nuclear.series.choosing import Chosen, choose
@@ -75,6 +75,24 @@ def test_masks_of_another_ct_are_named_in_every_scan(case: Case) -> None:
     said = sentences(exam_of(case, *points), case.body)
     assert len(said) == 4
     assert all("16 mm to the front" in sentence for sentence in said)
+
+
+@pytest.mark.parametrize(("axis", "words"), [(0, "head and feet"), (2, "left and right")])
+def test_a_scan_that_is_stored_the_wrong_way_round_is_named(case: Case, axis: int, words: str) -> None:
+    points = [case.point(t) for t in TIMES_H]
+    image = points[2].activity
+    mirrored = np.flip(image.array, axis)
+    points[2] = replace(points[2], activity=Volume.on_grid(np.ascontiguousarray(mirrored), image.grid))
+    exam = exam_of(case, *points)
+    aligned, chosen = chosen_of(exam, case.body)
+    said = turned_over(exam, aligned, chosen, blur_of(exam)[0])
+    assert [sentence[:6] for sentence in said] == ["Scan 3"]
+    assert f"with {words} exchanged" in said[0]
+
+
+def test_scans_the_right_way_round_are_not_talked_about(case: Case, series: SeriesExam) -> None:
+    aligned, chosen = chosen_of(series, case.body)
+    assert not turned_over(series, aligned, chosen, blur_of(series)[0])
 
 
 def test_an_outline_smaller_than_the_camera_resolves_gets_no_dose(case: Case, series: SeriesExam) -> None:

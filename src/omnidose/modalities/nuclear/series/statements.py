@@ -9,7 +9,7 @@ import numpy as np
 from omnidose.anatomy.body import LESION
 from omnidose.kinetics.curves import LARGE_TAIL_FRACTION
 from omnidose.modalities.nuclear.checks import bone_warnings
-from omnidose.modalities.nuclear.series.agreement import misplaced
+from omnidose.modalities.nuclear.series.agreement import misplaced, turned_over
 from omnidose.modalities.nuclear.series.blur import is_assumed
 from omnidose.modalities.nuclear.series.choosing import LEAST_CM3, LEAST_CONTRAST
 from omnidose.modalities.nuclear.series.exam import OnePoint
@@ -86,6 +86,7 @@ def warnings(work: SeriesWork) -> tuple[str, ...]:
     said += _no_outline(work)
     said += _corrected_much(work)
     said += misplaced(exam, work.aligned, chosen, work.blur)
+    said += turned_over(exam, work.aligned, chosen, work.blur)
     said += _kinetics(work)
     said += found.warnings
     first = exam.points[0]
