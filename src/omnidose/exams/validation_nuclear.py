@@ -107,14 +107,14 @@ SUITE = Suite(
         ),
         Claim(
             name="patients",
-            text="Synthetic patients: organs to 5 % with known masses, 10 % with segmentation, lesions above "
-            "10 mL to 10 %",
+            text="Simulated patients: organs to 5 % with known outlines, 10 % with outlines drawn wrongly "
+            "(no segmenter), lesions above 10 mL to 10 %; quick, with a coarse camera: 10, 15, 20 %",
             check=patients.check,
         ),
         Claim(
             name="spect",
-            text="SPECT/CT at four times as DICOM to organ and lesion doses: the job as a user runs it, "
-            "beside the truth",
+            text="Simulated SPECT/CT at four times, as DICOM: the job as a user runs it, with true masks; "
+            "organs to 5 %, lesions above 10 mL to 10 %; quick, with a coarse camera: 10 and 20 %",
             check=validation_spect.check,
         ),
         Claim(

@@ -78,8 +78,8 @@ def turned_over(exam: SeriesExam, aligned: AlignedSeries, chosen: Chosen, blur: 
         if found[best] < MIRROR_BETTER * here:
             out.append(
                 f"Scan {number + 1} ({exam.hours_to(exam.points[number]):.3g} h) fits the outlines far "
-                f"better with {_MIRRORS[best]} exchanged: its images may be stored the wrong way round, and no dose "
-                "is right then."
+                f"better with {_MIRRORS[best]} exchanged: its images may be stored the wrong way round, "
+                "and no dose is right then."
             )
     return out
 
