@@ -102,8 +102,9 @@ def _quantity_name(key: str, quantity: Quantity) -> str:
 
 
 def _facts(content: ReportContent) -> list[tuple[str, str, str]]:
-    """Return (name, value, remark) of what a reader looks for first."""
-    out = []
+    """Return (name, value, remark) of what a reader looks for first: doses of a therapy before all else."""
+    therapies = [result for result in content.results if result.therapy]
+    out = [fact for result in therapies for fact in series.therapy_facts(result)]
     for result in content.results:
         for key, quantity in result.quantities.items():
             # a sum of relative doses is relative too
@@ -118,9 +119,6 @@ def _facts(content: ReportContent) -> list[tuple[str, str, str]]:
                 remark = words.TEXT["no_sums"]
             value = f"{words.number(float(quantity.value))} {unit}"
             out.append((_quantity_name(key, quantity), value, remark))
-    therapies = [result for result in content.results if result.therapy]
-    for result in therapies:
-        out += series.therapy_facts(result)
     alike = [r for r in content.results if r.organ_doses.relative_to == content.relative_to]
     rows = [row for result in alike for row in charts.weighted_rows(result.organ_doses)]
     if rows and not therapies:
