@@ -194,14 +194,8 @@ def _print(console: Console, content: dict[str, Any]) -> None:
         title=f"{content['agent'] or 'sources given'}: dose of the conceptus ({content['unit']})",
         title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False,
     )  # fmt: skip
-    for name, justify in (
-        ("stage", "left"),
-        ("dose", "right"),
-        ("95 %", "left"),
-        ("from", "left"),
-        ("", "left"),
-    ):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    for name in ("stage", "dose", "95 %", "from", ""):
+        table.add_column(name, justify="right" if name == "dose" else "left")
     for row in content["doses"]:
         origin = "computed: uterus" if row["computed"] else f"published ({row['grade']})"
         interval = f"{row['low95']:.2g} – {row['high95']:.2g}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from omnidose.validation import Claim, Context, Row, Suite, within
 _NIST = "NIST, Hubbell & Seltzer 2004 (v1.4)"
 
 
-def _worst(name: str, ours: np.ndarray, theirs: np.ndarray, energy_kev: np.ndarray, **more: object) -> Row:
+def _worst(name: str, ours: np.ndarray, theirs: np.ndarray, energy_kev: np.ndarray, **more: Any) -> Row:
     """Make the row of the energy at which we deviate most."""
     i = int(np.argmax(np.abs(ours / theirs - 1)))
     note = f"worst of {energy_kev.size} energies from {energy_kev.min():g} to {energy_kev.max():g} keV"
@@ -27,7 +28,7 @@ def _worst(name: str, ours: np.ndarray, theirs: np.ndarray, energy_kev: np.ndarr
         float(theirs[i]),
         unit="cm2/g",
         note=note,
-        **more,  # type: ignore[arg-type]
+        **more,
     )
 
 
