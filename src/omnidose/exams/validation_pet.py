@@ -18,7 +18,7 @@ from omnidose.anatomy.body import BodyModel
 from omnidose.dosimetry.results import ExposureResult, OrganDoses
 from omnidose.errors import OmnidoseError
 from omnidose.modalities.nuclear.exposure import DoseMethod, NuclearExam
-from omnidose.modalities.nuclear.proofs._kinetics_rows import said_row
+from omnidose.modalities.nuclear.proofs.rows import said_row
 from omnidose.validation import Context, Row, within
 
 #: Inside the reference folder.

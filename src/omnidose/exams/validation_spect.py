@@ -23,7 +23,7 @@ from omnidose.exams.plan import plan, survey
 from omnidose.exams.run import THERAPY_REASON, ExamResult, run
 from omnidose.modalities.nuclear.imaging.clinic import FULL, SMALL
 from omnidose.modalities.nuclear.imaging.patients import ORGANS
-from omnidose.modalities.nuclear.proofs._kinetics_rows import said_row
+from omnidose.modalities.nuclear.proofs.rows import said_row
 from omnidose.validation import Context, Row, within
 
 #: Patients that were never looked at when bounds were set: the seeds after those of other claims.

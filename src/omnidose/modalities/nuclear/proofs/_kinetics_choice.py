@@ -9,7 +9,7 @@ import numpy as np
 
 from omnidose.kinetics.choice import choose_shape
 from omnidose.kinetics.curves import TimeActivityCurve
-from omnidose.modalities.nuclear.proofs._kinetics_rows import LU177_H
+from omnidose.modalities.nuclear.proofs.rows import LU177_H
 from omnidose.validation import Row, within
 
 #: Name -> (amplitude, effective half-life in hours) of each term.

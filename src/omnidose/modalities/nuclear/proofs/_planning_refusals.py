@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from omnidose.errors import InputError
 from omnidose.modalities.nuclear.planning import blood
-from omnidose.modalities.nuclear.proofs._kinetics_rows import said_row
+from omnidose.modalities.nuclear.proofs.rows import said_row
 from omnidose.physics.nuclides import nuclide
 from omnidose.transport.tally import MGY_PER_KEV_G
 from omnidose.validation import Row, within

@@ -14,7 +14,6 @@ import numpy as np
 
 from omnidose.errors import OmnidoseError
 from omnidose.kinetics.administration import hours_between
-from omnidose.modalities.nuclear.proofs._kinetics_rows import said_row
 from omnidose.modalities.nuclear.proofs._small_exam import (
     Change,
     ingest_folder,
@@ -22,7 +21,8 @@ from omnidose.modalities.nuclear.proofs._small_exam import (
     small_exam,
     write_small,
 )
-from omnidose.validation import Context, Row, State, within
+from omnidose.modalities.nuclear.proofs.rows import refusal_row, said_row
+from omnidose.validation import Context, Row, within
 from omnidose.volume import Grid, Volume
 
 
@@ -194,31 +194,16 @@ def check_bad_input(context: Context) -> Iterator[Row]:
     for case in SERIES:
         context.progress(f"bad input: {case.text}")
         with tempfile.TemporaryDirectory() as name:
-            yield _row(case.text, sentence_of(case, Path(name) / "exam"), case.says)
+            yield refusal_row(case.text, sentence_of(case, Path(name) / "exam"), case.says)
     for text, says, act in CALLS:
         try:
             act()
             answer = ""
         except OmnidoseError as error:
             answer = str(error)
-        yield _row(text, answer, says)
+        yield refusal_row(text, answer, says)
     yield from _clocks()
     yield from _air()
-
-
-def _row(text: str, answer: str, says: tuple[str, ...]) -> Row:
-    clear = bool(answer) and "\n" not in answer and answer.endswith(".") and len(answer) < 500
-    missing = [word for word in says if word not in answer]
-    return Row(
-        name=text,
-        ours=answer or "taken without a word",
-        unit="",
-        reference="stops and says " + ", ".join(says),
-        source="the sentence must say what, where and what to do",
-        tolerance="one sentence with these words",
-        state=State.PASSED if clear and not missing else State.FAILED,
-        note=f"missing: {', '.join(missing)}" if missing else "",
-    )
 
 
 def _too_few_points() -> None:

@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 
 from omnidose.errors import OmnidoseError
 from omnidose.modalities import ClaimKind
-from omnidose.modalities.nuclear.proofs._kinetics_rows import said_row
 from omnidose.modalities.nuclear.proofs._small_series import (
     GIVEN,
     INJECTED,
@@ -22,8 +21,9 @@ from omnidose.modalities.nuclear.proofs._small_series import (
     with_dead_time,
     write_small_series,
 )
+from omnidose.modalities.nuclear.proofs.rows import refusal_row, said_row
 from omnidose.modalities.nuclear.series.exam import SeriesExam
-from omnidose.validation import Context, Row, State, within
+from omnidose.validation import Context, Row, within
 
 Edit = Callable[[Any, int], None]
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -313,27 +313,12 @@ def sentence_of(case: BadSeries, folder: Path) -> str:
     return ""
 
 
-def _row(text: str, answer: str, says: tuple[str, ...]) -> Row:
-    clear = bool(answer) and "\n" not in answer and answer.endswith(".") and len(answer) < 600
-    missing = [word for word in says if word not in answer]
-    return Row(
-        name=text,
-        ours=answer or "taken without a word",
-        unit="",
-        reference="stops and says " + ", ".join(says),
-        source="the sentence must say what, where and what to do",
-        tolerance="one sentence with these words",
-        state=State.PASSED if clear and not missing else State.FAILED,
-        note=f"missing: {', '.join(missing)}" if missing else "",
-    )
-
-
 def check(context: Context) -> Iterator[Row]:
     """Yield one row per mistake, then what is taken: clocks, copies, activities."""
     for case in CASES:
         context.progress(f"bad series: {case.text}")
         with tempfile.TemporaryDirectory() as name:
-            yield _row(case.text, sentence_of(case, Path(name)), case.says)
+            yield refusal_row(case.text, sentence_of(case, Path(name)), case.says)
     context.progress("bad series: clocks")
     yield from _clocks()
     yield from _copies()
@@ -402,7 +387,7 @@ def _copies() -> Iterator[Row]:
         answer = ""
     except OmnidoseError as error:
         answer = str(error)
-    yield _row(
+    yield refusal_row(
         "Two reconstructions of one scan that no header tells apart",
         answer,
         ("do not tell apart", "give one of them"),

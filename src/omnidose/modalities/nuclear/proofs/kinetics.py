@@ -24,9 +24,9 @@ from omnidose.kinetics.single_time_point import (
 )
 from omnidose.kinetics.voxels import fit_voxels
 from omnidose.modalities.nuclear.proofs._kinetics_choice import choice_rows
-from omnidose.modalities.nuclear.proofs._kinetics_rows import LU177_H, said_row
 from omnidose.modalities.nuclear.proofs.kinetics_models import check_biokinetics
 from omnidose.modalities.nuclear.proofs.kinetics_uncertainty import check_uncertainty
+from omnidose.modalities.nuclear.proofs.rows import LU177_H, said_row
 from omnidose.quantities import AbsorbedDose
 from omnidose.validation import Context, Row, within
 

@@ -19,7 +19,7 @@ from omnidose.kinetics.curves import ArrayF8, TimeActivityCurve
 from omnidose.kinetics.exponentials import Shape
 from omnidose.kinetics.fits import fit_curve
 from omnidose.kinetics.voxels import fit_voxels
-from omnidose.modalities.nuclear.proofs._kinetics_rows import LU177_H, said_row
+from omnidose.modalities.nuclear.proofs.rows import LU177_H, said_row
 from omnidose.validation import Context, Row, within
 
 
