@@ -150,6 +150,11 @@ class BodyModel:
         """Regions that are lesions."""
         return tuple(region for region in self.regions if region.key.startswith(LESION))
 
+    def masses_g(self, region: BodyRegion) -> npt.NDArray[np.float64]:
+        """Return the mass of a region in each of its voxels, [voxels]."""
+        mass = self.density_g_cm3.ravel()[region.voxels].astype(np.float64) * self.grid.voxel_volume_cm3
+        return mass if region.weights is None else mass * region.weights
+
     @property
     def organ_mass_g(self) -> dict[str, float]:
         """Mass of every labelled organ, from the voxels' densities."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from omnidose.modalities.nuclear.imaging.clinic import FULL, Setting, blur_of
-from omnidose.modalities.nuclear.imaging.patients import MEMBERS, ORGANS, Patient
+from omnidose.modalities.nuclear.imaging.patients import MEMBERS, ORGANS, Patient, draw_patient
 from omnidose.modalities.nuclear.imaging.truth import Truth
 from omnidose.volume import Volume
 
@@ -63,7 +63,6 @@ def write_therapy(seed: int, setting: Setting, folder: Path) -> WrittenTherapy:
     """
     from omnidose.dicom.nifti import write_nifti
     from omnidose.modalities.nuclear.imaging.objects import write_patient
-    from omnidose.modalities.nuclear.imaging.patients import draw_patient
 
     patient = draw_patient(seed, grid=setting.grid, phantom_voxel_mm=setting.phantom_mm)
     written = write_patient(folder / "exam", patient, camera=setting.camera, injected=INJECTED)

@@ -26,7 +26,8 @@ from omnidose.modalities.nuclear.imaging.patients import ORGANS
 from omnidose.modalities.nuclear.proofs.rows import said_row
 from omnidose.validation import Context, Row, within
 
-#: Patients that were never looked at when bounds were set: the seeds after those of other claims.
+#: Not the patients of the claim "patients" (seeds 1 to 6), whose bounds these are; "coverage" counts them
+#: among its 200.
 SEEDS, SMALL_SEEDS = (21, 22), (21,)
 LEAST_LESION_CM3 = 10.0
 SOURCE = "truth of the simulated patient, written as DICOM and estimated as a user would"

@@ -43,7 +43,7 @@ class MarkedChart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitBar:
-    """What of a limit is used; lengths are per cent of the width, the limit lies at 100 / ``scale``."""
+    """What of a limit is used; lengths are per cent of the width, the limit lies at ``limit_at``."""
 
     name: str
     text: str

@@ -94,9 +94,19 @@ def voxel_doses(
     histories, precision
         For Monte Carlo only: annihilations or photons, or the relative standard error of organs above 100 g.
     """
-    found = _voxel_doses(
-        method, mbq_s, nuclide_name, body, simulate, histories, precision, seed, progress, cluster
-    )
+    emitted = emitted_by(nuclide_name)
+    density = Volume.on_grid(body.density_g_cm3, body.grid)
+    if method is DoseMethod.MONTE_CARLO:
+        found = _monte_carlo(
+            mbq_s, emitted, density, body, simulate, histories, precision, seed, progress, cluster
+        )
+    else:
+        if progress is not None:
+            progress(0.1, f"Dose kernel of {nuclide_name} for these voxels")
+        kernel = voxel_s(emitted, body.grid.spacing_mm, reach_mm=_reach_mm(body))
+        if progress is not None:
+            progress(0.4, "Convolving activity and kernel")
+        found = _by_kernel(method, mbq_s, emitted, kernel, density)
     return replace(found, notes=(*found.notes, *progeny_notes(nuclide_name)))
 
 
@@ -113,32 +123,6 @@ def progeny_notes(name: str) -> tuple[str, ...]:
             f"{100 * late.local_fraction:.2g} % of the energy of electrons and alpha particles)."
         )
     return tuple(out)
-
-
-def _voxel_doses(
-    method: DoseMethod,
-    mbq_s: Volume,
-    nuclide_name: str,
-    body: BodyModel,
-    simulate: Callable[..., Tally] | None,
-    histories: int | None,
-    precision: float | None,
-    seed: int,
-    progress: Callable[[float, str], None] | None,
-    cluster: Any,
-) -> VoxelDoses:
-    emitted = emitted_by(nuclide_name)
-    density = Volume.on_grid(body.density_g_cm3, body.grid)
-    if method is DoseMethod.MONTE_CARLO:
-        return _monte_carlo(
-            mbq_s, emitted, density, body, simulate, histories, precision, seed, progress, cluster
-        )
-    if progress is not None:
-        progress(0.1, f"Dose kernel of {nuclide_name} for these voxels")
-    kernel = voxel_s(emitted, body.grid.spacing_mm, reach_mm=_reach_mm(body))
-    if progress is not None:
-        progress(0.4, "Convolving activity and kernel")
-    return _by_kernel(method, mbq_s, emitted, kernel, density)
 
 
 def _reach_mm(body: BodyModel) -> float:

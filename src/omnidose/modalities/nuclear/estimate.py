@@ -23,7 +23,7 @@ from omnidose.dosimetry.results import (
 from omnidose.modalities.nuclear.checks import limits, plausibility_warnings
 from omnidose.modalities.nuclear.doses import VoxelDoses, voxel_doses
 from omnidose.modalities.nuclear.exposure import DoseMethod, NuclearExam
-from omnidose.modalities.nuclear.mean_doses import mean_doses
+from omnidose.modalities.nuclear.mean_doses import kernel_component, mean_doses
 from omnidose.modalities.nuclear.organ_level import organ_level_doses, organ_level_figure
 from omnidose.modalities.nuclear.partial_volume import FWHM_STD_MM
 from omnidose.modalities.nuclear.place import place_component
@@ -44,8 +44,6 @@ CALIBRATION_STD_REL = 0.05
 #: part; and for urine, which fills and is voided. Expert judgement (grade D), not a measurement.
 HEAD_STD_REL, TAIL_STD_REL, URINE_STD_REL = 0.2, 0.15, 0.5
 URINE = frozenset({"bladder", "bladder-contents"})
-#: What a kernel of endless tissue may be off for photons, relative to their dose (our estimate).
-KERNEL_PHOTON_STD_REL = 0.1
 
 
 def estimate(
@@ -171,17 +169,7 @@ def components(
         ),
     ]
     if voxels.method is not DoseMethod.MONTE_CARLO:
-        photon = doses.dose_mgy[:, doses.qualities.index("photon")]
-        total = doses.total_mgy
-        share = np.divide(photon, total, out=np.zeros_like(total), where=total > 0)
-        found.append(
-            UncertaintyComponent(
-                key="kernel:photons",
-                distribution=Distribution.NORMAL,
-                std_rel=tuple(float(v) for v in KERNEL_PHOTON_STD_REL * share),
-                text="photons by a kernel of endless soft tissue",
-            )
-        )
+        found.append(kernel_component(doses))
     sharper = integrals.partial_volume
     if sharper is not None:
         found.append(

@@ -7,11 +7,13 @@ import numpy.typing as npt
 
 from omnidose.anatomy.body import BodyModel, BodyRegion, Origin
 from omnidose.dosimetry.organ_doses import organ_doses, parts_of, rows_of
-from omnidose.dosimetry.results import Normalisation, OrganDoses
+from omnidose.dosimetry.results import Distribution, Normalisation, OrganDoses, UncertaintyComponent
 from omnidose.errors import InputError
 from omnidose.modalities.nuclear.doses import VoxelDoses
 
 ArrayF8 = npt.NDArray[np.float64]
+#: What a kernel of endless tissue may be off for photons, relative to their dose (our estimate).
+KERNEL_PHOTON_STD_REL = 0.1
 _ORIGINS = (Origin.SEGMENTED, Origin.ATLAS, Origin.PHANTOM, Origin.ABSENT)
 
 
@@ -34,11 +36,11 @@ def mean_doses(doses: VoxelDoses, body: BodyModel) -> OrganDoses:
     maps = {"electron": doses.electron, "photon": doses.photon}
     if doses.alpha.any():
         maps["alpha"] = doses.alpha
-    parts = [part for part in parts_of(body) if _masses(part, body).sum() > 0]
+    parts = [part for part in parts_of(body) if body.masses_g(part).sum() > 0]
     if not parts:
         raise InputError("the body has no organ: there is no organ dose", where=body.name)
     rows = rows_of([part.key for part in parts], skeletal_sites=False)
-    mass = np.array([_masses(part, body).sum() for part in parts])
+    mass = np.array([body.masses_g(part).sum() for part in parts])
     per_part = np.array([[_mean(part, body, field) for field in maps.values()] for part in parts])
     share = np.array([_completed_share(part, body, doses.total) for part in parts])
     matrix = np.zeros((len(rows), len(parts)))
@@ -64,14 +66,21 @@ def mean_doses(doses: VoxelDoses, body: BodyModel) -> OrganDoses:
     return found if doses.tally is None else _with_photons(found, doses, body)
 
 
-def _masses(part: BodyRegion, body: BodyModel) -> ArrayF8:
-    """[voxels] mass of a part in each of its voxels, g."""
-    mass = body.density_g_cm3.ravel()[part.voxels].astype(np.float64) * body.grid.voxel_volume_cm3
-    return mass if part.weights is None else mass * part.weights
+def kernel_component(doses: OrganDoses) -> UncertaintyComponent:
+    """Return what photons by a kernel of endless tissue add to the uncertainty."""
+    photon = doses.dose_mgy[:, doses.qualities.index("photon")]
+    total = doses.total_mgy
+    share = np.divide(photon, total, out=np.zeros_like(total), where=total > 0)
+    return UncertaintyComponent(
+        key="kernel:photons",
+        distribution=Distribution.NORMAL,
+        std_rel=tuple(float(v) for v in KERNEL_PHOTON_STD_REL * share),
+        text="photons by a kernel of endless soft tissue",
+    )
 
 
 def _mean(part: BodyRegion, body: BodyModel, field: npt.NDArray[np.float32]) -> float:
-    mass = _masses(part, body)
+    mass = body.masses_g(part)
     return float(field.ravel()[part.voxels] @ mass) / float(mass.sum())
 
 
@@ -79,7 +88,7 @@ def _completed_share(part: BodyRegion, body: BodyModel, total: npt.NDArray[np.fl
     if body.completed is None:
         return 0.0
     completed = body.completed.ravel()[part.voxels]
-    energy = total.ravel()[part.voxels] * _masses(part, body)
+    energy = total.ravel()[part.voxels] * body.masses_g(part)
     whole = float(energy.sum())
     return float(energy[completed].sum()) / whole if whole > 0 else float(completed.mean())
 

@@ -45,7 +45,7 @@ def place_component(
     if not np.any(variance > 0):
         return None
     rows = dict(rows_of([part.key for part in parts], skeletal_sites=False))
-    mass = np.array([_mass(part, body).sum() for part in parts])
+    mass = np.array([body.masses_g(part).sum() for part in parts])
     out = []
     for key in doses.organs:
         members = rows.get(key, [])
@@ -62,11 +62,6 @@ def place_component(
     )
 
 
-def _mass(part: BodyRegion, body: BodyModel) -> ArrayF8:
-    mass = body.density_g_cm3.ravel()[part.voxels].astype(np.float64) * body.grid.voxel_volume_cm3
-    return mass if part.weights is None else mass * part.weights
-
-
 def _variance(
     part: BodyRegion, body: BodyModel, total_mgy: npt.NDArray[np.float32], distance_mm: float | None
 ) -> float:
@@ -74,7 +69,7 @@ def _variance(
         return 0.0
     shape = body.labels.shape
     index = np.array(np.unravel_index(part.voxels, shape))
-    mass = _mass(part, body)
+    mass = body.masses_g(part)
     here = float(mass @ total_mgy.ravel()[part.voxels]) / float(mass.sum())
     if here <= 0:
         return 0.0

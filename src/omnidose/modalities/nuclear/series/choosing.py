@@ -166,13 +166,13 @@ def _hot_organs(
     voxel_cm3 = aligned.grid.voxel_volume_cm3
     activity = np.bincount(label, weights=aligned.maps[reference].ravel(), minlength=256)
     volume = np.bincount(label, minlength=256) * voxel_cm3
-    small = body.grid.voxel_volume_cm3 * np.bincount(body.labels.ravel(), minlength=256)
+    own_cm3 = body.grid.voxel_volume_cm3 * np.bincount(body.labels.ravel(), minlength=256)
     possible = [
         organ
         for organ in body.organs
         if organ.key not in _NO_OUTLINE | bone_keys()
         and organ.origin in (Origin.SEGMENTED, Origin.ATLAS)
-        and small[organ.label] >= LEAST_CM3
+        and own_cm3[organ.label] >= LEAST_CM3
         and volume[organ.label] > 0
     ]
     names = np.array([organ.label for organ in possible], dtype=np.intp)

@@ -82,11 +82,11 @@ def decays(
     organ_curves = _organ_curves(exam, body, left, label, chosen, time_h, rest, aligned.grid.voxel_volume_cm3)
     rest_map = _integrated(left, label, body, rest, organ_curves)
     pattern = _pattern(aligned.maps, chosen, curves)
-    whole, warnings = _in_the_body(body, aligned, chosen, curves, rest, rest_map, pattern)
+    warnings: list[str] = []
+    whole = _in_the_body(body, aligned, chosen, curves, rest, rest_map, pattern)
     seen = float(whole.sum(dtype=np.float64))
     unseen, sentence = _fill_unseen(whole, exam, body, aligned, seen)
     most = exam.administration.net_mbq * exam.half_life_h / log(2)
-    said = [sentence]
     if seen + unseen > most:
         warnings.append(
             f"All decays together ({seen + unseen:.3g} MBq h) are {100 * (seen + unseen) / most - 100:.0f} % "
@@ -101,7 +101,7 @@ def decays(
         organ_curves=organ_curves,
         seen_mbq_h=seen,
         unseen_mbq_h=unseen,
-        sentences=tuple(said),
+        sentences=(sentence,),
         warnings=tuple(warnings),
     )
 
@@ -265,9 +265,8 @@ def _in_the_body(
     rest: RegionCurve,
     rest_map: ArrayF4,
     pattern: dict[str, ArrayF4],
-) -> tuple[ArrayF4, list[str]]:
+) -> ArrayF4:
     """Return [z, y, x] MBq h on the body's grid."""
-    warnings: list[str] = []
     grid, tissue = body.grid, body.labels > 0
     whole = on_grid(Volume.on_grid(rest_map, aligned.grid), grid)
     drawn = np.zeros(grid.shape_zyx, dtype=np.bool_)
@@ -289,7 +288,7 @@ def _in_the_body(
         inside = part * np.float32(value / shown) if shown > 0 else np.full_like(part, even)
         target = whole[where]
         target[own] = inside[own]
-    return whole, warnings
+    return whole
 
 
 def _looked_up(image: ArrayF4, aligned: AlignedSeries, body: BodyModel, where: tuple[slice, ...]) -> ArrayF4:

@@ -60,7 +60,7 @@ class SeriesWork:
 
     @property
     def rates(self) -> dict[str, DoseRate]:
-        """Organ -> dose rate against time; wholes have that of all their members."""
+        """Organ -> dose rate against time; kidneys have that of both sides, marrow without one the rest's."""
         found = {key: curve.rate for key, curve in self.decays.organ_curves.items()}
         found |= {key: curve.rate for key, curve in self.decays.curves.items()}
         sides = [found[key] for key in ("left-kidney", "right-kidney") if key in found]

@@ -16,6 +16,7 @@ from omnidose.dosimetry.organ_doses import parts_of, rows_of
 from omnidose.dosimetry.results import Distribution, DoseMap, OrganDoses, UncertaintyComponent
 from omnidose.modalities.nuclear.doses import VoxelDoses
 from omnidose.modalities.nuclear.exposure import DoseMethod
+from omnidose.modalities.nuclear.mean_doses import kernel_component
 from omnidose.modalities.nuclear.place import place_component
 from omnidose.modalities.nuclear.series.curves import RegionCurve
 from omnidose.modalities.nuclear.series.decays import SeriesDecays
@@ -26,8 +27,6 @@ from omnidose.modalities.nuclear.series.results import OutlineDose
 ArrayF4 = npt.NDArray[np.float32]
 ArrayF8 = npt.NDArray[np.float64]
 
-#: What a kernel of endless tissue may be off for photons, relative to their dose (as for one image).
-KERNEL_PHOTON_STD_REL = 0.1
 #: Blur changes no dose of an organ by more than this logarithm.
 MOST_BLUR = 1.5
 #: Standard uncertainty of a place along each axis, mm: of organs fitted to a CT and of a phantom. Wider than
@@ -63,7 +62,7 @@ class Rows:
         """Return those of a body."""
         parts = tuple(parts_of(body))
         members = dict(rows_of([part.key for part in parts], skeletal_sites=False))
-        mass = np.array([_mass(part, body).sum() for part in parts])
+        mass = np.array([body.masses_g(part).sum() for part in parts])
         weight = np.zeros((len(doses.organs), len(parts)))
         for i, key in enumerate(doses.organs):
             own = members.get(key, [])
@@ -76,15 +75,9 @@ class Rows:
         return np.asarray(self.weight @ np.array([per_part(part) for part in self.parts]))
 
 
-def _mass(part: BodyRegion, body: BodyModel) -> ArrayF8:
-    mass = body.density_g_cm3.ravel()[part.voxels].astype(np.float64) * body.grid.voxel_volume_cm3
-    return mass if part.weights is None else mass * part.weights
-
-
 def with_outlines(doses: OrganDoses, outlines: Mapping[str, OutlineDose]) -> OrganDoses:
     """Put the doses of outlines in the place of the map's; wholes are means of their members again."""
     dose, mass = doses.dose_mgy.copy(), doses.mass_g.copy()
-    covariance = doses.covariance_mgy2
     rows = {key: i for i, key in enumerate(doses.organs)}
     for name, found in outlines.items():
         parts = {"electron": found.electron_mgy, "photon": found.photon_mgy, "alpha": found.alpha_mgy}
@@ -97,7 +90,7 @@ def with_outlines(doses: OrganDoses, outlines: Mapping[str, OutlineDose]) -> Org
             changed.add(parent)
             dose[rows[parent]] = mass[own] @ dose[own] / mass[own].sum()
             mass[rows[parent]] = mass[own].sum()
-    return replace(doses, dose_mgy=dose, mass_g=mass, covariance_mgy2=covariance)
+    return replace(doses, dose_mgy=dose, mass_g=mass)
 
 
 def without(doses: OrganDoses, keys: Sequence[str]) -> OrganDoses:
@@ -154,7 +147,7 @@ def components(
     for component in (*anatomy_components(body, doses), *([place] if place is not None else [])):
         out.append(_only_without_outline(component, drawn))
     if voxels.method is not DoseMethod.MONTE_CARLO:
-        out.append(_kernel_component(doses))
+        out.append(kernel_component(doses))
     return tuple(out)
 
 
@@ -177,18 +170,6 @@ def _only_without_outline(component: UncertaintyComponent, drawn: ArrayF8) -> Un
     return replace(component, std_rel=tuple(float(v) for v in std))
 
 
-def _kernel_component(doses: OrganDoses) -> UncertaintyComponent:
-    photon = doses.dose_mgy[:, doses.qualities.index("photon")]
-    total = doses.total_mgy
-    share = np.divide(photon, total, out=np.zeros_like(total), where=total > 0)
-    return UncertaintyComponent(
-        key="kernel:photons",
-        distribution=Distribution.NORMAL,
-        std_rel=tuple(float(v) for v in KERNEL_PHOTON_STD_REL * share),
-        text="photons by a kernel of endless soft tissue",
-    )
-
-
 def _blur_changes(body: BodyModel, total_mgy: ArrayF4, blur: ImageBlur) -> Callable[[BodyRegion], float]:
     """Return part -> change (logarithm, without sign) of its mean dose if the map is blurred once more."""
     tissue = (body.labels > 0).astype(np.float32)
@@ -197,7 +178,7 @@ def _blur_changes(body: BodyModel, total_mgy: ArrayF4, blur: ImageBlur) -> Calla
     flat = total_mgy.ravel()
 
     def change(part: BodyRegion) -> float:
-        mass = _mass(part, body)
+        mass = body.masses_g(part)
         here, there = float(mass @ flat[part.voxels]), float(mass @ again[part.voxels])
         if here <= 0 or there <= 0:
             return 0.0
