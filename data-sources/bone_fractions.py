@@ -10,6 +10,7 @@ import io
 
 from _write import write_csv
 
+from omnidose.dosimetry.internal.bone import MEDULLARY_BONE_MM
 from omnidose.transport.dose_kernels.bone import (
     Bone,
     BoneSlabs,
@@ -21,7 +22,7 @@ from omnidose.transport.dose_kernels.bone import (
 
 #: Long bones around their medullary cavity: a plate of twice the volume of compact bone over the cavities'
 #: surface in a man (2290 cm3, 1380 cm2; the share of near bone goes as 1/thickness), cavities of 10 mm.
-MEDULLARY = BoneSlabs(marrow_mm=10.0, bone_mm=33.0)
+MEDULLARY = BoneSlabs(marrow_mm=10.0, bone_mm=MEDULLARY_BONE_MM)
 SPONGIOSA = TrabecularBone()
 SOURCES: dict[str, tuple[Bone, Place]] = {
     "trabecular-bone": (SPONGIOSA, "bone"),

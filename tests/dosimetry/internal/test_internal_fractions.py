@@ -128,6 +128,8 @@ def test_walls_of_voxels_get_what_crosses_their_area(small: AbsorbedFractions) -
         (["bladder-contents"], True, "mean dose of the wall"),
         (["bladder-contents"], False, "dose at the surface"),
         (["stomach-contents"], True, "dose at the surface"),
+        (["bladder-contents", "stomach-contents"], True, "mean dose of the wall"),
+        (["bladder-contents", "stomach-contents"], True, "dose at the surface"),
         (["cortical-bone"], False, "compact bone"),
         (["skeleton"], False, "bone seekers"),
     ],

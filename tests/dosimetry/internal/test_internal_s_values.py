@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from omnidose.dosimetry.internal import bone
 from omnidose.dosimetry.internal.bone import BONE_SOURCES, GEOMETRY_STD_REL, bone_fractions
 from omnidose.dosimetry.internal.charged import (
     SMALL_INTESTINE_WALL_SHARE,
@@ -30,7 +31,7 @@ from omnidose.dosimetry.internal.marrow import (
 from omnidose.dosimetry.internal.s_values import MGY_PER_MBQ_H, decays_in_place, s_values
 from omnidose.errors import InputError, RangeError
 from omnidose.physics.nuclides import nuclide
-from omnidose.transport.dose_kernels.bone import Particle, Place, absorbed_fractions
+from omnidose.transport.dose_kernels.bone import Particle, Place, TrabecularBone, absorbed_fractions
 
 MAN = adult("adult-male")
 TARGETS = all_targets(MAN)
@@ -127,6 +128,8 @@ def test_compact_bone_reaches_medullary_cavities_alone() -> None:
     assert red == 0
     assert 0.005 < endosteum < 0.02  # one fiftieth of the surface, half of the energy
     assert bone_fractions("cortical-bone", "alpha", 6000.0, "F")[1] < 0.001
+    # the chord that scales the packaged table is the one that it was made with
+    assert TrabecularBone().bone_chord_mm == bone._BONE_CHORD_MM
 
 
 def test_bone_refuses_what_it_does_not_have() -> None:

@@ -17,8 +17,9 @@ from omnidose.physics.electron_stopping import csda_range_g_cm2
 from omnidose.physics.material_library import material
 from omnidose.transport.dose_kernels import _bone_rays as bone_rays
 from omnidose.transport.dose_kernels import bone as bones
-from omnidose.transport.dose_kernels._bone_rays import BONE_G_CM3, MARROW_G_CM3
 from omnidose.transport.dose_kernels.bone import (
+    BONE_G_CM3,
+    MARROW_G_CM3,
     Bone,
     BoneShares,
     BoneSlabs,

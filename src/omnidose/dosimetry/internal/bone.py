@@ -38,7 +38,7 @@ CORTICAL_PER_TRABECULAR = 4.0
 #: 2 % for alphas on surfaces to 11 % for electrons of 200 keV from the volume). Cellularity is not in it.
 GEOMETRY_STD_REL = 0.11
 #: Of the table: mean chord of trabeculae (4 x volume / surface), thickness of compact bone beside a cavity.
-_BONE_CHORD_MM, _MEDULLARY_BONE_MM = 0.23, 33.0
+_BONE_CHORD_MM, MEDULLARY_BONE_MM = 0.23, 33.0
 
 
 def bone_fractions(source: str, particle: str, energy_kev: float, sex: str) -> tuple[float, float]:
@@ -90,7 +90,7 @@ def bone_fractions(source: str, particle: str, energy_kev: float, sex: str) -> t
         volume_mm_m2 = CORTICAL_PER_TRABECULAR * TRABECULAR_M2 * _BONE_CHORD_MM / 4
         thickness_mm = 2 * volume_mm_m2 / medullary_m2
         near = _share("medullary-bone", particle, energy_kev)[1]
-        return 0.0, near * _MEDULLARY_BONE_MM / thickness_mm
+        return 0.0, near * MEDULLARY_BONE_MM / thickness_mm
     raise InputError(f"'{source}' is no source in bone", allowed=", ".join((*BONE_SOURCES, "red-marrow")))
 
 

@@ -62,7 +62,7 @@ def charged_saf_per_kg(
     particle
         ``electron`` or ``alpha``.
     energy_kev
-        Of the particle; matters in bone and marrow (:data:`BY_ENERGY`) alone.
+        Of the particle; matters where :func:`by_energy` says so.
     named
         The regions that a source ``remainder`` leaves out.
 
@@ -142,13 +142,14 @@ def assumptions(sources: Iterable[str], *, voxels: bool) -> tuple[str, ...]:
         Whether the phantom's areas of contact are known (an imported phantom, not the packaged tables).
     """
     named = set(sources)
+    mean = named & {*WALLS_OF_VOXELS} if voxels else set()
     found = []
-    if named & {*WALLS_OF_VOXELS} and voxels:
+    if mean:
         found.append(
             "electrons of urine, bile and blood: mean dose of the wall, as in the ICRP's voxel phantoms; at "
             "the wall's surface (ICRP 30, OLINDA) it is up to 10 times as high"
         )
-    elif named & {*CONTENTS}:
+    if named & {*CONTENTS} - mean:
         found.append("electrons of contents: dose at the surface of the wall (ICRP 30, OLINDA), not its mean")
     return (*found, *bone_assumptions(named))
 

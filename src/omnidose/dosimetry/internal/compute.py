@@ -187,10 +187,11 @@ def _targets(body: BodyModel, scored: Sequence[Region]) -> tuple[tuple[str, ...]
     matrix = np.zeros((len(leaves), len(outer)))
     for column, (_key, parts) in enumerate(outer):
         matrix[parts, column] = 1.0
-    return tuple(k for k, _p in outer), _masses(body, scored) @ matrix, matrix
+    return tuple(k for k, _p in outer), region_masses_g(body, scored) @ matrix, matrix
 
 
-def _masses(body: BodyModel, scored: Sequence[Region]) -> ArrayF8:
+def region_masses_g(body: BodyModel, scored: Sequence[Region]) -> ArrayF8:
+    """Return the masses to which the scores of the engine in regions belong."""
     density = body.density_g_cm3.ravel()
     volume = body.grid.voxel_volume_cm3
     out = []

@@ -63,7 +63,7 @@ def own_fraction(energy_kev: npt.ArrayLike, sex: str, *, particle: str = "electr
     -------
     ndarray
         1 for slow particles; of fast electrons the share of red marrow in the mass of trabecular bone; of
-        alpha particles of 5 to 9 MeV, whose ranges are those of fat cells, 0.8 to 0.7.
+        alpha particles of 4 to 9 MeV, whose ranges are those of fat cells, 0.79 to 0.62.
 
     Raises
     ------

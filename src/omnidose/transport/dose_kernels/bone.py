@@ -27,9 +27,12 @@ from omnidose.physics.material_library import material
 from omnidose.physics.nuclides import Nuclide, nuclide
 from omnidose.transport.dose_kernels._bone_rays import (
     BONE,
+    BONE_G_CM3,
     DEEP,
     DENSITY_G_CM3,
     ENDOSTEUM,
+    ENDOSTEUM_MM,
+    MARROW_G_CM3,
     WATER_G_CM2_PER_MM,
     Bone,
     BoneSlabs,
@@ -46,6 +49,9 @@ from omnidose.transport.dose_kernels.monoenergetic import (
 from omnidose.transport.dose_kernels.nuclide_yields import yield_of
 
 __all__ = [
+    "BONE_G_CM3",
+    "ENDOSTEUM_MM",
+    "MARROW_G_CM3",
     "Bone",
     "BoneEnergies",
     "BoneShares",

@@ -36,10 +36,10 @@ def test_published_errors_grow_where_little_is_absorbed() -> None:
 
 
 def test_both_errors_count() -> None:
-    assert _off(1.2, 0.0, 1.0, 0.0, 3) == pytest.approx(0.195)  # half of the third digit of 1.00
-    assert _off(1.2, 0.0, 1.0, 0.05, 3) == pytest.approx(0.095)
-    assert _off(1.2, 0.05, 1.0, 0.0, 3) == pytest.approx(0.075)
-    assert _off(0.9, 0.1, 1.0, 0.1, 3) == 0.0
+    assert _off(1.2, 0.0, 1.0, 0.0, "adult-female") == pytest.approx(0.195)  # half of the third digit of 1.00
+    assert _off(1.2, 0.0, 1.0, 0.05, "adult-female") == pytest.approx(0.095)
+    assert _off(1.2, 0.05, 1.0, 0.0, "adult-female") == pytest.approx(0.075)
+    assert _off(0.9, 0.1, 1.0, 0.1, "adult-female") == 0.0
 
 
 def test_marrow_of_another_age_weighs_the_same_bones() -> None:

@@ -11,8 +11,7 @@ from omnidose.errors import InputError, RangeError
 from omnidose.modalities.nuclear.proofs import _one_cavity
 from omnidose.modalities.nuclear.proofs._one_cavity import Cavity, alpha_shares
 from omnidose.physics.alpha_stopping import alpha_range_g_cm2
-from omnidose.transport.dose_kernels._bone_rays import MARROW_G_CM3
-from omnidose.transport.dose_kernels.bone import Place
+from omnidose.transport.dose_kernels.bone import MARROW_G_CM3, Place
 
 
 @given(

@@ -13,8 +13,13 @@ import numpy.typing as npt
 
 from omnidose.physics.electron_stopping import csda_range_g_cm2
 from omnidose.physics.material_library import material
-from omnidose.transport.dose_kernels._bone_rays import BONE_G_CM3, ENDOSTEUM_MM, MARROW_G_CM3
-from omnidose.transport.dose_kernels.bone import Place, TrabecularBone
+from omnidose.transport.dose_kernels.bone import (
+    BONE_G_CM3,
+    ENDOSTEUM_MM,
+    MARROW_G_CM3,
+    Place,
+    TrabecularBone,
+)
 
 ArrayF8 = npt.NDArray[np.float64]
 

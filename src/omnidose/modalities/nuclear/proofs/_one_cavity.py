@@ -16,8 +16,13 @@ import numpy.typing as npt
 from omnidose.data import load
 from omnidose.errors import InputError
 from omnidose.physics.alpha_stopping import alpha_range_g_cm2
-from omnidose.transport.dose_kernels._bone_rays import BONE_G_CM3, ENDOSTEUM_MM, MARROW_G_CM3
-from omnidose.transport.dose_kernels.bone import Place
+from omnidose.transport.dose_kernels.bone import (
+    BONE_G_CM3,
+    ENDOSTEUM_MM,
+    MARROW_G_CM3,
+    BoneShares,
+    Place,
+)
 
 ArrayF8 = npt.NDArray[np.float64]
 
@@ -58,27 +63,13 @@ class Cavity:
             raise InputError(f"trabeculae of {self.trabecula_mm:g} mm", allowed="0.1 to 10 mm")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CavityShares:
-    """Shares of the emitted energy: of marrow deeper than the endosteum, of endosteum, of bone. Sum 1."""
-
-    deep_marrow_fraction: float
-    endosteum_fraction: float
-    bone_fraction: float
-
-    @property
-    def marrow_fraction(self) -> float:
-        """All of the cavity: the endosteum is marrow too."""
-        return self.deep_marrow_fraction + self.endosteum_fraction
-
-
-def alpha_shares(energy_kev: float, source: Place, *, cavity: Cavity | None = None) -> CavityShares:
+def alpha_shares(energy_kev: float, source: Place, *, cavity: Cavity | None = None) -> BoneShares:
     """Return where an alpha particle leaves its energy.
 
     Parameters
     ----------
     energy_kev
-        10 keV to 12 MeV.
+        1 keV to 10 MeV.
     source
         ``surface`` (a film on the bone), ``endosteum``, ``marrow`` (all of the cavity) or ``bone`` (its
         volume), uniform.
@@ -104,7 +95,7 @@ def alpha_shares(energy_kev: float, source: Place, *, cavity: Cavity | None = No
     return _as_shares(shares)
 
 
-def _from_bone(energy_kev: float, cavity: Cavity) -> CavityShares:
+def _from_bone(energy_kev: float, cavity: Cavity) -> BoneShares:
     """Uniform in bone: only the layer of one range under the surface reaches the cavity."""
     depth_mm = 10 * float(alpha_range_g_cm2(energy_kev, _TABLES[_BONE][0])) / BONE_G_CM3
     radius, weight = _ball(cavity.radius_mm, cavity.radius_mm + depth_mm)
@@ -116,8 +107,8 @@ def _from_bone(energy_kev: float, cavity: Cavity) -> CavityShares:
     return _as_shares(np.array([shares[0], shares[1], 1 - shares[0] - shares[1]]))
 
 
-def _as_shares(shares: ArrayF8) -> CavityShares:
-    return CavityShares(
+def _as_shares(shares: ArrayF8) -> BoneShares:
+    return BoneShares(
         deep_marrow_fraction=float(shares[_DEEP]),
         endosteum_fraction=float(shares[_ENDOSTEUM]),
         bone_fraction=float(shares[_BONE]),

@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from omnidose.anatomy.body import BodyModel
 from omnidose.anatomy.stylised import make_phantom
-from omnidose.dosimetry.internal.regions import source_regions
+from omnidose.dosimetry.internal.compute import region_masses_g
+from omnidose.dosimetry.internal.regions import SourceRegion, source_regions
 from omnidose.dosimetry.organ_doses import regions_of
 from omnidose.transport.emission import EmissionSpectrum
 from omnidose.transport.engine import simulate
@@ -43,13 +44,10 @@ VOXEL_MM = 4.0
 
 
 @cache
-def _body(sex: str) -> tuple[BodyModel, Scene, list[Region]]:
+def _body(sex: str) -> tuple[BodyModel, Scene, dict[str, SourceRegion], list[Region]]:
     body = make_phantom(sex, voxel_mm=VOXEL_MM)
-    return (
-        body,
-        Scene.from_body(body),
-        [region for region in regions_of(body) if region.key.startswith("red-marrow/")],
-    )
+    marrow = [region for region in regions_of(body) if region.key.startswith("red-marrow/")]
+    return body, Scene.from_body(body), source_regions(body), marrow
 
 
 def saf_per_kg(sex: str, source: str, energy_kev: float) -> tuple[float, float]:
@@ -58,28 +56,17 @@ def saf_per_kg(sex: str, source: str, energy_kev: float) -> tuple[float, float]:
     By Monte Carlo: the mean over the bones of the equation-based adult, weighted with
     :data:`AT_15_Y_PERCENT`.
     """
-    body, scene, regions = _body(sex)
-    where = source_regions(body)[source]
+    body, scene, sources, regions = _body(sex)
+    where = sources[source]
     activity = np.zeros(body.labels.size, dtype=np.float32)
     np.add.at(activity, where.voxels, where.mass_g)
     line = EmissionSpectrum(line_kev=np.array([energy_kev]), line_per_decay=np.ones(1))
     emitter = ActivitySource(grid=body.grid, activity=activity.reshape(body.grid.shape_zyx), spectrum=line)
     tally = simulate(scene, emitter, regions=regions, histories=HISTORIES, seed=61)
     batches = tally.batch_energy_kev[:, [tally.index(region.key) for region in regions]]
-    each = batches @ (_shares(regions) / (energy_kev * _masses_kg(body, regions)))
+    each = batches @ (_shares(regions) / (energy_kev * region_masses_g(body, regions) / 1000))
     mean = float(each.mean())
     return mean, float(each.std(ddof=1) / np.sqrt(each.size)) / mean
-
-
-def _masses_kg(body: BodyModel, regions: list[Region]) -> npt.NDArray[np.float64]:
-    """Masses of the marrow of each bone, to which the scores of the engine belong."""
-    density = body.density_g_cm3.ravel()
-    volume_cm3 = body.grid.voxel_volume_cm3
-    found = []
-    for region in regions:
-        share = 1.0 if region.weights is None else region.weights.astype(np.float64)
-        found.append(float(np.sum(density[region.voxels] * share)) * volume_cm3 / 1000)
-    return np.array(found)
 
 
 def _shares(regions: list[Region]) -> npt.NDArray[np.float64]:

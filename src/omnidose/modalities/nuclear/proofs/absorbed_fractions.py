@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,8 @@ _SERIES = {
     "adult-male": "Cristy and Eckerman 1987 (spread: MIRD-5, a recalculation of it)",
     "adult-female": "published adult woman of the same family",
 }
+#: Printed digits.
+_DIGITS = {"adult-male": 2, "adult-female": 3}
 SELF_REL, CROSS_REL = 0.05, 0.15
 #: Share of the values of cross fire that must keep the tolerance.
 CROSS_SHARE = 0.9
@@ -146,7 +149,13 @@ def _alike(fractions: AbsorbedFractions, source: str, pairs: list[Pair], context
     for pair in pairs:
         value, std_rel = _published_marrow.saf_per_kg(fractions.sex, source, pair.energy_kev)
         absorbed = value * float(fractions.source_mass_g[fractions.source(source)]) / 1000
-        off = _off(value, std_rel, pair.published_per_kg, _published_std_rel("adult-female", absorbed), 3)
+        off = _off(
+            value,
+            std_rel,
+            pair.published_per_kg,
+            _published_std_rel("adult-female", absorbed),
+            "adult-female",
+        )
         found.append(replace(pair, ours_per_kg=value, off_rel=off))
     worst = max(found, key=lambda pair: pair.off_rel)
     ratios = ", ".join(f"{p.energy_kev:g}: {p.ours_per_kg / p.published_per_kg:.2f}" for p in found)
@@ -175,34 +184,41 @@ def pairs_of(phantom: str, fractions: AbsorbedFractions, source: str, *, inside:
         The source itself as target, at all energies; else all other targets from :data:`CROSS_KEV` on.
     """
     out = []
-    for row in load("saf_checks").rows():
-        target = "soft-tissue" if row["target"] == "muscle" else str(row["target"])
-        published = float(row[f"{_COLUMNS[phantom][0]}_per_kg"])
-        if row["source"] != source or target not in fractions.targets or not published > 0:
+    for row, target, energy_kev, published in _published(phantom, fractions, source):
+        if inside != (target == source) or (not inside and energy_kev < CROSS_KEV):
             continue
-        if inside != (target == source) or (not inside and row["energy_kev"] < CROSS_KEV):
-            continue
-        ours, std_rel, absorbed = _ours(fractions, source, target, float(row["energy_kev"]))
+        ours, std_rel, absorbed = _ours(fractions, source, target, energy_kev)
         if not inside and not std_rel < LEAST_KNOWN_REL:
             continue
         spread = [float(row[f"{name}_per_kg"]) for name in _COLUMNS[phantom]]
         spread = [value for value in spread if math.isfinite(value)]
         noise = 0.0 if inside else _published_std_rel(phantom, absorbed)
-        off = _off(ours, std_rel, published, noise, 2 if phantom == "adult-male" else 3)
+        off = _off(ours, std_rel, published, noise, phantom)
         if min(spread) <= ours <= max(spread):
             off = 0.0
         out.append(
             Pair(
-                name=f"{row['target']} at {row['energy_kev']:g} keV",
+                name=f"{row['target']} at {energy_kev:g} keV",
                 source=source,
                 target=target,
-                energy_kev=float(row["energy_kev"]),
+                energy_kev=energy_kev,
                 ours_per_kg=ours,
                 published_per_kg=published,
                 off_rel=off,
             )
         )
     return out
+
+
+def _published(
+    phantom: str, fractions: AbsorbedFractions, source: str
+) -> Iterator[tuple[dict[str, Any], str, float, float]]:
+    """Yield row, our name of the target, energy and published value of one source."""
+    for row in load("saf_checks").rows():
+        target = "soft-tissue" if row["target"] == "muscle" else str(row["target"])
+        published = float(row[f"{_COLUMNS[phantom][0]}_per_kg"])
+        if row["source"] == source and target in fractions.targets and published > 0:
+            yield row, target, float(row["energy_kev"]), published
 
 
 def _ours(
@@ -216,9 +232,9 @@ def _ours(
     return ours, float(fractions.std_rel[s, e, t]), ours * heavier_kg
 
 
-def _off(ours: float, std_rel: float, published: float, published_rel: float, digits: int) -> float:
+def _off(ours: float, std_rel: float, published: float, published_rel: float, phantom: str) -> float:
     """Return the deviation beyond half of the last digit and two standard errors of both, over published."""
-    half_digit = 0.5 * 10.0 ** (math.floor(math.log10(published)) + 1 - digits)
+    half_digit = 0.5 * _last_digit(published, phantom)
     error = math.hypot(std_rel * ours, published_rel * published)
     return max(abs(ours - published) - half_digit - 2 * error, 0.0) / published
 
@@ -240,17 +256,13 @@ def published_std_rel(phantom: str) -> tuple[float, ...]:
     fractions = adult(phantom)
     for source in _published_sources(phantom, fractions):
         series: dict[str, list[tuple[float, float, float, float]]] = {}
-        for row in load("saf_checks").rows():
-            target = "soft-tissue" if row["target"] == "muscle" else str(row["target"])
-            published = float(row[f"{_COLUMNS[phantom][0]}_per_kg"])
-            energy_kev = float(row["energy_kev"])
-            if row["source"] != source or target not in fractions.targets or target in (*_NO_NOISE, source):
-                continue
-            if energy_kev < CROSS_KEV or not published > 0:
+        for _row, target, energy_kev, published in _published(phantom, fractions, source):
+            if target in (*_NO_NOISE, source) or energy_kev < CROSS_KEV:
                 continue
             ours, std_rel, absorbed = _ours(fractions, source, target, energy_kev)
             if std_rel < LEAST_KNOWN_REL:
-                known = std_rel**2 + _rounding_rel(published, phantom) ** 2
+                rounding_rel = _last_digit(published, phantom) / published / math.sqrt(12)
+                known = std_rel**2 + rounding_rel**2
                 point = (math.log(energy_kev), math.log(ours / published), known, absorbed)
                 series.setdefault(target, []).append(point)
         for points in series.values():
@@ -260,9 +272,9 @@ def published_std_rel(phantom: str) -> tuple[float, ...]:
     return tuple(float(np.sqrt(max(squares[classes == k].mean(), 0.0))) for k in range(len(_NOISE_EDGES) + 1))
 
 
-def _rounding_rel(published: float, phantom: str) -> float:
-    digits = 2 if phantom == "adult-male" else 3
-    return float(10.0 ** (math.floor(math.log10(published)) + 1 - digits) / published / math.sqrt(12))
+def _last_digit(published: float, phantom: str) -> float:
+    """Return one unit of the last printed digit."""
+    return float(10.0 ** (math.floor(math.log10(published)) + 1 - _DIGITS[phantom]))
 
 
 def _roughness(points: ArrayF8) -> list[tuple[float, float]]:

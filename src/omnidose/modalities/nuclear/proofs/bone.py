@@ -17,9 +17,10 @@ from omnidose.physics.alpha_stopping import alpha_range_g_cm2
 from omnidose.physics.electron_stopping import csda_range_g_cm2
 from omnidose.physics.material_library import material
 from omnidose.physics.nuclides import nuclide
-from omnidose.transport.dose_kernels._bone_rays import BONE_G_CM3, MARROW_G_CM3
 from omnidose.transport.dose_kernels.bone import (
+    BONE_G_CM3,
     BORDER_MARROW_FRACTION,
+    MARROW_G_CM3,
     BoneShares,
     BoneSlabs,
     Place,

@@ -10,7 +10,13 @@ import numpy as np
 
 from omnidose.anatomy.skeleton import BONE_G_CM3, MARROW_G_CM3, MEDULLARY, target_mass_g
 from omnidose.dosimetry.internal.fractions import adult
-from omnidose.dosimetry.internal.marrow import BONE_SHARE, CAVITY_CM, CELLULARITY, own_fraction
+from omnidose.dosimetry.internal.marrow import (
+    BONE_SHARE,
+    CAVITY_CM,
+    CELLULARITY,
+    FAT_CHORD_CM,
+    own_fraction,
+)
 from omnidose.dosimetry.internal.s_values import QUALITIES, SValues, s_values
 from omnidose.physics.alpha_stopping import alpha_range_g_cm2
 from omnidose.transport.dose_kernels.bone import BoneShares, Place, TrabecularBone, nuclide_in_bone
@@ -31,8 +37,8 @@ _CASES: tuple[tuple[str, str, Place, float, float | None], ...] = (
     ("Ra-223", "alphas", "bone", 0.05, 0.025),
     ("Ra-223", "alphas", "surface", 0.5, 0.25),
 )
-#: Radius of a fat cell of marrow, as in :mod:`omnidose.dosimetry.internal.marrow`.
-_FAT_RADIUS_MM = 0.0285
+#: Radius of a fat cell of marrow: 3/4 of its mean chord.
+_FAT_RADIUS_MM = 10 * 3 / 4 * FAT_CHORD_CM
 #: Alpha dose of endosteum and red marrow of 21 MBq of Ra-223, Gy.
 _RADIUM_GY = (16.0, 1.5)
 _RADIUM_SOURCE = (
@@ -55,19 +61,20 @@ def check(context: Context) -> Iterator[Row]:
 
 def red_in_active_sites() -> float:
     """Return red over all marrow, mean over the sites with red marrow, weighted with their bone surface."""
-    masses = {
-        site: mass for site, mass in target_mass_g("endosteum", "M").items() if not site.endswith(MEDULLARY)
-    }
-    active = {site: mass for site, mass in masses.items() if site in CELLULARITY}
+    active = {site: mass for site, mass in _trabecular_g().items() if site in CELLULARITY}
     return sum(mass * CELLULARITY[site] for site, mass in active.items()) / sum(active.values())
 
 
 def active_share() -> float:
     """Return the share of the trabecular surface that lies in sites with red marrow."""
-    masses = {
-        site: mass for site, mass in target_mass_g("endosteum", "M").items() if not site.endswith(MEDULLARY)
-    }
+    masses = _trabecular_g()
     return sum(mass for site, mass in masses.items() if site in CELLULARITY) / sum(masses.values())
+
+
+def _trabecular_g() -> dict[str, float]:
+    """Return the endosteum of a man's spongiosa, site by site: in proportion to its surface."""
+    masses = target_mass_g("endosteum", "M")
+    return {site: mass for site, mass in masses.items() if not site.endswith(MEDULLARY)}
 
 
 def _icrp30() -> Iterator[Row]:
