@@ -76,15 +76,11 @@ class NmVolume:
     volume
         float32 [z, y, x] in ``facts.unit`` (counts and counts per second: per voxel), never below 0; neither
         calibrated nor corrected for anything here.
-    negative_fraction
-        What was below 0 and set to 0, relative to the sum.
     """
 
     volume: Volume
     facts: NmFacts
-    negative_fraction: float = 0.0
     notes: tuple[str, ...] = ()
-    series_uid: str = ""
 
 
 def is_nm_image(series: Series) -> bool:
@@ -158,9 +154,7 @@ def read_nm_series(series: Series, *, progress: Progress | None = None) -> NmVol
     return NmVolume(
         volume=volume,
         facts=facts,
-        negative_fraction=share,
         notes=tuple(notes),
-        series_uid=series.series_uid,
     )
 
 

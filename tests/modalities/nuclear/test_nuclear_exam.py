@@ -171,6 +171,7 @@ def test_zones() -> None:
     assert known
     assert zone.utcoffset(None) == -timedelta(hours=5, minutes=30)
     assert zone_of("") == (UTC, False)
+    assert zone_of("+9900") == (UTC, False)
     assert zone_of("+0100", "Europe/Berlin")[0].utcoffset(datetime(2026, 7, 1)) == timedelta(hours=2)
     with pytest.raises(InputError, match="no time zone"):
         zone_of("", "Atlantis/Capital")
@@ -202,12 +203,12 @@ def test_the_dose_report_fills_what_images_do_not_say() -> None:
     from omnidose.modalities.nuclear.ingest_values import Notes, with_report
 
     report = Reported(agent="FDG", total_mbq=210.0, start="20260304094000")
-    notes = Notes({})
+    notes = Notes()
     filled = with_report(Radiopharmaceutical(nuclide="F-18"), report, notes)
     assert (filled.total_mbq, filled.start, filled.agent) == (210.0, "20260304094000", "FDG")
     assert filled.has_date
     assert len(notes.assumptions) == 2
-    notes = Notes({})
+    notes = Notes()
     own = Radiopharmaceutical(total_mbq=200.0, start="20260304093000", has_date=True, agent="own")
     assert with_report(own, report, notes) == own
     assert len(notes.warnings) == 2

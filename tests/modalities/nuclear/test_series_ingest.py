@@ -36,7 +36,6 @@ from omnidose.modalities.nuclear.proofs._small_series import (
     INJECTED,
     TIMES_H,
     SmallSeries,
-    later,
     seen_mbq,
     with_dead_time,
     write_small_series,
@@ -357,10 +356,10 @@ STATED = Corrections(stated=True, decay=False, dead_time=False, attenuation=True
 def test_moments_of_decay(change: dict[str, Any], said: str | None, expected: str) -> None:
     done = replace(STATED, **change)
     if expected in set(DecayMoment):
-        assert decay_moment(done, said, Notes({})) == expected
+        assert decay_moment(done, said, Notes()) == expected
         return
     with pytest.raises(InputError, match=expected):
-        decay_moment(done, said, Notes({}))
+        decay_moment(done, said, Notes())
 
 
 @pytest.mark.parametrize("moment", ["scan start", "injection"])
@@ -403,7 +402,7 @@ def test_a_maker_that_may_write_the_end_of_the_scan(series: Callable[..., Series
     effects = [a.effect for a in exam.assumptions if a.key == "nuclear.scan_start"]
     assert effects == ["if it is the end, activities are 0.14 % too high"]
     assert not exam.warnings
-    facts, notes = NmFacts.__new__(NmFacts), Notes({})
+    facts, notes = NmFacts.__new__(NmFacts), Notes()
     object.__setattr__(facts, "manufacturer", "GE")
     say_start(facts, 1800.0, 6.0, notes)  # half an hour of Tc-99m
     assert "5.9 % too high" in notes.warnings[0]
@@ -537,7 +536,7 @@ def test_what_makes_one_administration(
 
 @given(minutes=st.integers(-2000, 2000))
 def test_moments_within_ten_minutes_are_one(minutes: int) -> None:
-    moment = later(0) + timedelta(minutes=minutes)
+    moment = INJECTED + timedelta(minutes=minutes)
     item = Radiopharmaceutical(nuclide="Lu-177", start=f"{moment:%Y%m%d%H%M%S}", has_date=True)
     base = Radiopharmaceutical(nuclide="Lu-177", start=f"{INJECTED:%Y%m%d%H%M%S}", has_date=True)
     a, b = (EmissionScan.__new__(EmissionScan) for _ in range(2))

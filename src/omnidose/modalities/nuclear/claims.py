@@ -158,9 +158,7 @@ def _administration(group: list[EmissionScan], inventory: Inventory) -> list[Cla
         return _exposure(group, inventory) if group[0].modality == "PT" else [_faulty(group[0])]
     points = time_points(group)
     has_spect = any(p.used.modality == "NM" for p in points)
-    if not has_spect and len(_as_long(points)) == 1:
-        return _exposure(group, inventory)
-    if len(points) > 1 or has_spect:
+    if has_spect or len(_as_long(points)) > 1:
         found = tuple(PointPayload(scan=p, ct=_ct_of(p.used, inventory)) for p in points)
         if has_spect or any(p.ct is not None for p in found):
             return _series(found, inventory)
@@ -321,11 +319,13 @@ def _reported(inventory: Inventory, study_uid: str) -> Reported | None:
     """Return the one administration that the dose reports of a study tell of."""
     found: dict[str, Reported] = {}
     for item in inventory.reports:
+        if not study_uid or item.study_uid != study_uid:
+            continue
         try:
             report = read_dose_report(item)
         except OmnidoseError:
             continue
-        if report.kind is not ReportKind.RADIOPHARMACEUTICAL or not study_uid or item.study_uid != study_uid:
+        if report.kind is not ReportKind.RADIOPHARMACEUTICAL:
             continue
         total = next((t.value for t in report.totals if t.name == "administered activity"), None)
         for event in report.events:
@@ -340,11 +340,13 @@ def _reports(inventory: Inventory, used: list[Series]) -> list[Claim]:
     out = []
     studies = {s.study_uid for s in used}
     for item in inventory.reports:
+        if item.study_uid in studies:
+            continue
         try:
             report = read_dose_report(item)
         except OmnidoseError:
             continue
-        if report.kind is not ReportKind.RADIOPHARMACEUTICAL or item.study_uid in studies:
+        if report.kind is not ReportKind.RADIOPHARMACEUTICAL:
             continue
         total = next((t.value for t in report.totals if t.name == "administered activity"), None)
         for event in report.events:

@@ -271,8 +271,10 @@ def zone_of(offset: str, given: str = "") -> tuple[tzinfo, bool]:
     InputError
         If there is no such zone.
     """
-    from datetime import timedelta, timezone
+    from datetime import timezone
     from zoneinfo import ZoneInfo
+
+    from omnidose.modalities.nuclear.scans import offset_of
 
     if given:
         try:
@@ -281,8 +283,5 @@ def zone_of(offset: str, given: str = "") -> tuple[tzinfo, bool]:
             raise InputError(
                 f"there is no time zone '{given}'", where="time_zone", allowed="an IANA name, Europe/Berlin"
             ) from error
-    digits = offset.strip()
-    if len(digits) == 5 and digits[0] in "+-" and digits[1:].isdigit():
-        minutes = 60 * int(digits[1:3]) + int(digits[3:])
-        return timezone(timedelta(minutes=minutes if digits[0] == "+" else -minutes)), True
-    return UTC, False
+    found = offset_of(offset)
+    return (UTC, False) if found is None else (timezone(found), True)

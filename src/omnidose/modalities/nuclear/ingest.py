@@ -71,7 +71,7 @@ def ingest(claim: Claim, given: Mapping[str, Any] | None = None) -> NuclearExam 
 
 def _one_pet(claim: Claim, payload: Payload, values: Mapping[str, Any]) -> NuclearExam:
     refuse_foreign(values, SERIES_KEYS, "one PET scan in Bq/mL")
-    notes = Notes(values)
+    notes = Notes()
     check_same_patient((payload.pet, *payload.others))
     facts = read_pet_facts(payload.pet)
     if not facts.attenuation_corrected:

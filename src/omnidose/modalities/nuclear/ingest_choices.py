@@ -81,9 +81,9 @@ def check_units(facts: list[NmFacts | PetFacts]) -> None:
     ContradictionError
         Naming the unit of every time point.
     """
-    units = [f.unit for f in facts if isinstance(f, NmFacts)]
-    if NmUnit.CONCENTRATION in units and len(set(units)) > 1:
-        listed = ", ".join(f"time point {n} in {unit.value}" for n, unit in enumerate(units, start=1))
+    units = {n: f.unit for n, f in enumerate(facts, start=1) if isinstance(f, NmFacts)}
+    if NmUnit.CONCENTRATION in units.values() and len(set(units.values())) > 1:
+        listed = ", ".join(f"time point {n} in {unit.value}" for n, unit in units.items())
         raise ContradictionError(
             f"the time points have different units: {listed}",
             where="Units (0054,1001), RealWorldValueMappingSequence (0040,9096)",

@@ -13,14 +13,14 @@ from omnidose.dicom.ct_series import read_ct_series
 from omnidose.dicom.emission_slices import check_same_patient
 from omnidose.dicom.headers import number, parse_datetime
 from omnidose.dicom.inventory import Series
-from omnidose.dicom.nm_series import NmFacts, read_nm_facts, read_nm_series
+from omnidose.dicom.nm_series import NmFacts, read_nm_series
 from omnidose.dicom.nm_units import NmUnit
-from omnidose.dicom.pet_series import PetFacts, read_pet_facts, read_pet_series
+from omnidose.dicom.pet_series import PetFacts, read_pet_series
 from omnidose.dicom.radiopharmaceutical import Radiopharmaceutical
 from omnidose.dosimetry.internal_uncertainty import Calibration
 from omnidose.errors import ContradictionError, DicomError
 from omnidose.kinetics.administration import Administration, hours_between
-from omnidose.modalities.nuclear.claims import PointPayload, SeriesPayload
+from omnidose.modalities.nuclear.claims import PointPayload, SeriesPayload, z_range
 from omnidose.modalities.nuclear.exposure import DoseMethod
 from omnidose.modalities.nuclear.form import Purpose, refuse_foreign
 from omnidose.modalities.nuclear.ingest_choices import check_beds, check_equals, check_units, say_choices
@@ -73,14 +73,14 @@ def ingest_series(key: str, payload: SeriesPayload, values: Mapping[str, Any]) -
         If data, or data and person, contradict each other.
     """
     refuse_foreign(values, ("unseen",), "a SPECT or a time series")
-    notes = Notes(values)
+    notes = Notes()
     points = payload.points
     for point in points:
         if point.scan.used.fault is not None:
             raise point.scan.used.fault
     series = [p.scan.used.series for p in points]
     check_same_patient(series)
-    facts = [read_nm_facts(s) if s.modality == "NM" else read_pet_facts(s) for s in series]
+    facts: list[NmFacts | PetFacts] = [f for p in points if (f := p.scan.used.facts) is not None]
     reference = _reference(payload, facts)
     check_beds(points)
     check_equals(points)
@@ -323,8 +323,6 @@ def _pet_activity(
 
 def _say_outside(point: TimePoint, payload: PointPayload, notes: Notes) -> None:
     """Say how much of the reference scan's activity lies beyond its CT along the body."""
-    from omnidose.modalities.nuclear.claims import z_range
-
     z = None if payload.ct is None else z_range(payload.ct)
     if z is None:
         return

@@ -25,10 +25,9 @@ ASSAY_STD_REL = 0.05
 class Notes:
     """Collects assumptions, warnings and what a person entered while a record is made."""
 
-    __slots__ = ("assumptions", "entered", "values", "warnings")
+    __slots__ = ("assumptions", "entered", "warnings")
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self.values = values
+    def __init__(self) -> None:
         self.assumptions: list[Assumption] = []
         self.warnings: list[str] = []
         self.entered: set[str] = set()

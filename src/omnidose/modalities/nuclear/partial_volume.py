@@ -9,13 +9,14 @@ needs outlines that the patient's own CT shows, and holds as far as these outlin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from omnidose.anatomy.body import BodyModel, Origin
 from omnidose.anatomy.organs import combined_organs
+from omnidose.anatomy.segmentation.location import bone_keys
 from omnidose.errors import InputError
 from omnidose.modalities.nuclear.series.recovery import FWHM_PER_STD, ImageBlur
 from omnidose.volume import Grid
@@ -60,13 +61,13 @@ class PartialVolume:
     blur_rel_per_mm: dict[str, float]
     total_rel: float
     left_out: tuple[str, ...] = ()
-    fitted: tuple[str, ...] = field(default=())
+    fitted: tuple[str, ...] = ()
 
     def std_rel(self, organ: str) -> float:
         """Return what an uncertain blur adds to the dose of an organ, relative; 0 for what is no region."""
         members = combined_organs().get(organ, ())
         known = [self.blur_rel_per_mm[k] for k in (organ, *members) if k in self.blur_rel_per_mm]
-        if not known and organ in bones():
+        if not known and organ in bone_keys():
             known = [self.blur_rel_per_mm.get(BONES, 0.0)]
         return FWHM_STD_MM * float(np.mean(np.abs(known))) if known else 0.0
 
@@ -87,13 +88,6 @@ class PartialVolume:
                 else ""
             )
         )
-
-
-def bones() -> frozenset[str]:
-    """Return the keys of all bones."""
-    from omnidose.anatomy.segmentation.location import bone_keys
-
-    return frozenset(bone_keys()) | {"teeth"}
 
 
 def correct(now: ArrayF4, body: BodyModel, fwhm_mm: float) -> tuple[ArrayF4, PartialVolume]:
@@ -139,7 +133,7 @@ def correct(now: ArrayF4, body: BodyModel, fwhm_mm: float) -> tuple[ArrayF4, Par
     sharp = np.zeros(own.shape, dtype=np.float32)
     for mean, mask in zip(means, regions.values(), strict=True):
         sharp[mask] = mean
-    soft = _blurred(sharp, blur, spacing)
+    soft = blur.applied(sharp, spacing, goes_on=True)
     factor = np.clip(
         np.divide(sharp, soft, out=np.ones_like(sharp), where=soft > 0), LEAST_FACTOR, MOST_FACTOR
     )
@@ -170,7 +164,7 @@ def _box(tissue: Mask, grid: Grid, fwhm_mm: float) -> tuple[slice, slice, slice]
 def _regions(body: BodyModel, box: tuple[slice, slice, slice], inside: Mask) -> dict[str, Mask]:
     """Return disjoint masks: organs that were seen, all bones, the rest."""
     labels = np.where(inside, body.labels[box], 0)
-    skeleton = bones()
+    skeleton = bone_keys()
     out: dict[str, Mask] = {}
     rest, bone = inside.copy(), np.zeros(inside.shape, dtype=bool)
     for organ in body.organs:
@@ -191,16 +185,6 @@ def _regions(body: BodyModel, box: tuple[slice, slice, slice], inside: Mask) -> 
     return out
 
 
-def _blurred(
-    array: ArrayF4, blur: ImageBlur, spacing_mm: tuple[float, float, float], more_mm: float = 0.0
-) -> ArrayF4:
-    """Blur as the camera does; at the ends of the images the body goes on."""
-    from scipy.ndimage import gaussian_filter
-
-    std = [(blur.fwhm_mm + more_mm) / FWHM_PER_STD / s for s in spacing_mm[::-1]]
-    return np.asarray(gaussian_filter(array, std, mode="nearest", truncate=3.5), dtype=np.float32)
-
-
 def _means(
     own: ArrayF4,
     regions: Mapping[str, Mask],
@@ -219,7 +203,7 @@ def _means(
     reach = [int(np.ceil(3.5 * (blur.fwhm_mm + more_mm) / FWHM_PER_STD / s)) + 1 for s in spacing_mm[::-1]]
     for column, mask in enumerate(regions.values()):
         part = _grown(mask, reach)
-        soft = _blurred(mask[part].astype(np.float32), blur, spacing_mm, more_mm)
+        soft = blur.applied(mask[part].astype(np.float32), spacing_mm, more_mm, goes_on=True)
         sums = np.bincount(names[part].ravel(), weights=soft.ravel(), minlength=count + 1)[1:]
         matrix[:, column] = sums / sizes
     return np.asarray(np.linalg.solve(matrix, shown), dtype=np.float64), matrix

@@ -165,6 +165,8 @@ def offset_of(zone: str) -> timedelta | None:
     if len(digits) != 5 or digits[0] not in "+-" or not digits[1:].isdigit():
         return None
     minutes = 60 * int(digits[1:3]) + int(digits[3:])
+    if minutes >= 24 * 60:
+        return None
     return timedelta(minutes=-minutes if digits[0] == "-" else minutes)
 
 

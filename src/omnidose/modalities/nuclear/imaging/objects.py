@@ -22,10 +22,10 @@ from omnidose.dicom.synthetic_ct import CtTechnique, SyntheticStudy, code_item, 
 from omnidose.dosimetry.internal_uncertainty import Calibration
 from omnidose.errors import InputError
 from omnidose.modalities.nuclear.imaging.camera import Camera
-from omnidose.modalities.nuclear.imaging.patients import CALIBRATION_STD_REL, NUCLIDE, Patient
+from omnidose.modalities.nuclear.imaging.clinic import activity, wrong_calibration
+from omnidose.modalities.nuclear.imaging.patients import NUCLIDE, Patient
 from omnidose.modalities.nuclear.imaging.scans import Scan, lying, scan_patient
 from omnidose.modalities.nuclear.imaging.truth import Truth, truth_of
-from omnidose.modalities.nuclear.series.calibration import activity_at_start
 from omnidose.physics.material_library import material
 from omnidose.physics.nuclides import nuclide
 from omnidose.physics.photons import mass_attenuation_cm2_g
@@ -89,11 +89,7 @@ def write_patient(
     """
     anatomy = patient.anatomy
     shares = patient.shares(anatomy.grid, anatomy.labels, anatomy.density_g_cm3)
-    wrong = Calibration(
-        cps_per_mbq=camera.cps_per_mbq * (1 + patient.calibration_error_rel),
-        std_rel=CALIBRATION_STD_REL,
-        camera=camera.name,
-    )
+    wrong = wrong_calibration(camera, patient.calibration_error_rel)
     files = []
     for number in points if points is not None else range(len(patient.scans_h)):
         scan = scan_patient(patient, shares, number, camera=camera)
@@ -254,15 +250,8 @@ def _calibrated(dataset: Any, scan: Scan, camera: Camera, calibration: Calibrati
     """Store Bq/mL at the begin of the scan, and say so as makers do (Units) and as the standard does."""
     from pydicom.dataset import Dataset
 
-    activity = activity_at_start(
-        scan.image,
-        calibration,
-        rate_per_s=scan.rate_per_s,
-        dead_time_s=camera.dead_time_s,
-        duration_s=scan.duration_s,
-        half_life_h=nuclide(NUCLIDE).half_life_h,
-    )
-    bq_ml = np.asarray(activity.array, dtype=np.float64) * 1e6 / scan.image.grid.voxel_volume_cm3
+    found = activity(scan, camera, calibration)
+    bq_ml = np.asarray(found.array, dtype=np.float64) * 1e6 / scan.image.grid.voxel_volume_cm3
     _pixels(dataset, bq_ml)
     dataset.Units = "BQML"
     item = Dataset()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from math import sqrt
 
 import numpy as np
@@ -67,9 +66,8 @@ def registered(scans: list[Scan], camera: Camera, calibration: Calibration, fixe
     return np.asarray(maps, dtype=np.float32)
 
 
-@cache
 def run_case(seed: int, setting: Setting) -> Case:
-    """Scan one patient and compute its doses; kept, because two claims look at the same patients."""
+    """Scan one patient and compute its doses."""
     grid, camera = setting.grid, setting.camera
     patient = draw_patient(seed, grid=grid, phantom_voxel_mm=setting.phantom_mm)
     density = patient.anatomy.density_g_cm3

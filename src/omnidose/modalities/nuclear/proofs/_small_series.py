@@ -6,7 +6,7 @@ import math
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -169,10 +169,3 @@ def _objects(
 def with_dead_time() -> dict[str, Any]:
     """Return everything that a clinic would say about this camera."""
     return {**GIVEN, "dead_time_s": CAMERA.dead_time_s, "detector_heads": HEADS}
-
-
-def later(hours: float) -> datetime:
-    """Return a moment after the injection, on the wall clock of the hospital."""
-    from datetime import UTC
-
-    return (INJECTED.astimezone(UTC) + timedelta(hours=hours)).astimezone(INJECTED.tzinfo)

@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from omnidose.errors import OmnidoseError
 from omnidose.kinetics.administration import hours_between
 from omnidose.modalities.nuclear.proofs._small_exam import (
     Change,
@@ -21,7 +20,7 @@ from omnidose.modalities.nuclear.proofs._small_exam import (
     small_exam,
     write_small,
 )
-from omnidose.modalities.nuclear.proofs.rows import refusal_row, said_row
+from omnidose.modalities.nuclear.proofs.rows import answer_of, refusal_row, said_row
 from omnidose.validation import Context, Row, within
 from omnidose.volume import Grid, Volume
 
@@ -182,11 +181,7 @@ SERIES = (
 def sentence_of(case: BadSeries, folder: Path) -> str:
     """Return what is said about a bad series; empty if it is taken."""
     write_small(folder, case.change)
-    try:
-        ingest_folder(folder, case.given)
-    except OmnidoseError as error:
-        return str(error)
-    return ""
+    return answer_of(lambda: ingest_folder(folder, case.given))
 
 
 def check_bad_input(context: Context) -> Iterator[Row]:
@@ -196,12 +191,7 @@ def check_bad_input(context: Context) -> Iterator[Row]:
         with tempfile.TemporaryDirectory() as name:
             yield refusal_row(case.text, sentence_of(case, Path(name) / "exam"), case.says)
     for text, says, act in CALLS:
-        try:
-            act()
-            answer = ""
-        except OmnidoseError as error:
-            answer = str(error)
-        yield refusal_row(text, answer, says)
+        yield refusal_row(text, answer_of(act), says)
     yield from _clocks()
     yield from _air()
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from omnidose.errors import OmnidoseError
 from omnidose.modalities import ClaimKind
 from omnidose.modalities.nuclear.proofs._small_series import (
     GIVEN,
@@ -21,7 +20,7 @@ from omnidose.modalities.nuclear.proofs._small_series import (
     with_dead_time,
     write_small_series,
 )
-from omnidose.modalities.nuclear.proofs.rows import refusal_row, said_row
+from omnidose.modalities.nuclear.proofs.rows import answer_of, refusal_row, said_row
 from omnidose.modalities.nuclear.series.exam import SeriesExam
 from omnidose.validation import Context, Row, within
 
@@ -74,10 +73,6 @@ def _one(edit: Edit, scan: int = 1) -> Edit:
     return only
 
 
-def _to_bqml(item: Any, _scan: int) -> None:
-    item.Units = "BQML"
-
-
 def _negative(item: Any, _scan: int) -> None:
     item.RescaleIntercept = f"{-1500 * float(item.RescaleSlope):.9g}"
 
@@ -118,7 +113,7 @@ CASES = (
     BadSeries(
         text="Units mixed between time points",
         says=("different units", "time point 2 in Bq/mL"),
-        edit=_one(_to_bqml),
+        edit=_one(_set(Units="BQML")),
     ),
     BadSeries(text="A unit nobody knows", says=("unit of the images", "PROPCPS"), edit=_set(Units="PROPCPS")),
     BadSeries(
@@ -287,17 +282,7 @@ def written(folder: Path, case: BadSeries) -> None:
         if case.edit is not None and position == 0:
             case.edit(item, scan)
 
-    wanted = case.series
-    write_small_series(
-        folder,
-        SmallSeries(
-            points=wanted.points,
-            calibrated=wanted.calibrated,
-            injected=wanted.injected,
-            times_h=wanted.times_h,
-            change=change,
-        ),
-    )
+    write_small_series(folder, replace(case.series, change=change))
     if case.without_ct:
         for path in folder.glob("scan*/IM*"):
             path.unlink()
@@ -306,11 +291,7 @@ def written(folder: Path, case: BadSeries) -> None:
 def sentence_of(case: BadSeries, folder: Path) -> str:
     """Return what is said about a bad series; empty if it is taken."""
     written(folder, case)
-    try:
-        exam_of(folder, case.given)
-    except OmnidoseError as error:
-        return str(error)
-    return ""
+    return answer_of(lambda: exam_of(folder, case.given))
 
 
 def check(context: Context) -> Iterator[Row]:
@@ -382,14 +363,9 @@ def _with_copy(factor: float) -> SeriesExam:
 
 def _copies() -> Iterator[Row]:
     """A scan that was sent twice counts once; counts and Bq/mL of one scan give one activity."""
-    try:
-        _with_copy(0.1)
-        answer = ""
-    except OmnidoseError as error:
-        answer = str(error)
     yield refusal_row(
         "Two reconstructions of one scan that no header tells apart",
-        answer,
+        answer_of(lambda: _with_copy(0.1)),
         ("do not tell apart", "give one of them"),
     )
     exam = _with_copy(1.0)

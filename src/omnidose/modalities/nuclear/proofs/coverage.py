@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -24,6 +23,7 @@ from omnidose.modalities.nuclear.proofs._clinic import ERRORS, run_case
 from omnidose.modalities.nuclear.series.doses import curve_of, dose_factor, dose_of, fitted
 from omnidose.modalities.nuclear.series.results import OutlineDose
 from omnidose.physics.nuclides import nuclide
+from omnidose.transport.threads import thread_count
 from omnidose.validation import Context, Row, within
 
 #: With and without images.
@@ -89,7 +89,7 @@ def _both(outline: Outline, rng: np.random.Generator) -> tuple[float, OutlineDos
 
 def intervals_of(seed: int) -> dict[str, list[tuple[float, float, float]]]:
     """Scan one patient: kind -> (true dose, lower end, upper end) in mGy of each outline as drawn."""
-    case = run_case.__wrapped__(seed, FULL)  # past the cache: 200 patients would fill the memory
+    case = run_case(seed, FULL)
     found: dict[str, list[tuple[float, float, float]]] = {}
     for name, dose in case.drawn.items():
         kind = name if name in ORGANS else "lesion"
@@ -101,7 +101,7 @@ def _from_projections(context: Context) -> Iterator[Row]:
     """The same from camera, noise, reconstruction and outlines that are wrong: nothing is as stated."""
     groups: dict[str, list[tuple[float, float, float]]] = {}
     with ProcessPoolExecutor(
-        max_workers=os.cpu_count(),
+        max_workers=thread_count(),
         mp_context=get_context("spawn"),
         initializer=set_num_threads,
         initargs=(1,),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from omnidose.errors import OmnidoseError
 from omnidose.validation import Row, State
 
 #: Physical half-life of 177Lu: ICRP 107, 6.647 d.
@@ -22,6 +25,15 @@ def said_row(
         state=State.PASSED if ours == reference else State.FAILED,
         note=note,
     )
+
+
+def answer_of(act: Callable[[], object]) -> str:
+    """Return what is said when something is done; empty if it is taken."""
+    try:
+        act()
+    except OmnidoseError as error:
+        return str(error)
+    return ""
 
 
 def refusal_row(text: str, answer: str, says: tuple[str, ...]) -> Row:

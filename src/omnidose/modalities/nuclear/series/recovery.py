@@ -40,13 +40,24 @@ class ImageBlur:
     std_mm: float
 
     def applied(
-        self, share: ArrayF4, spacing_mm: tuple[float, float, float], more_mm: float = 0.0
+        self,
+        share: ArrayF4,
+        spacing_mm: tuple[float, float, float],
+        more_mm: float = 0.0,
+        *,
+        goes_on: bool = False,
     ) -> ArrayF4:
-        """Return [z, y, x] blurred; ``more_mm`` is added to the FWHM."""
+        """Return [z, y, x] blurred.
+
+        ``more_mm`` is added to the FWHM; if it ``goes_on``, what lies beyond the grid is as at its end, else 0.
+        """
         from scipy.ndimage import gaussian_filter
 
         std = [(self.fwhm_mm + more_mm) / FWHM_PER_STD / s for s in spacing_mm[::-1]]
-        return np.asarray(gaussian_filter(share, std, mode="constant", truncate=3.5), dtype=np.float32)
+        return np.asarray(
+            gaussian_filter(share, std, mode="nearest" if goes_on else "constant", truncate=3.5),
+            dtype=np.float32,
+        )
 
 
 def seen_shares(
