@@ -77,7 +77,11 @@ class Claim:
 
 
 class Exposure(Protocol):
-    """What every exposure record has, whatever the modality."""
+    """What every exposure record has, whatever the modality.
+
+    A record may also have ``therapy`` (True: given to treat; it is shown first and gets no lifetime risk) and
+    ``points`` (scans of a time series: masks belong to the CT of their reference).
+    """
 
     @property
     def key(self) -> str:
@@ -92,7 +96,10 @@ class Exposure(Protocol):
 
 @runtime_checkable
 class Modality(Protocol):
-    """The contract of a modality (checked by :func:`omnidose.testing.check_modality`)."""
+    """The contract of a modality (checked by :func:`omnidose.testing.check_modality`).
+
+    It may also have ``form``: the lines (key, label, unit, choices, help) that a person may say as ``given``.
+    """
 
     @property
     def name(self) -> str:

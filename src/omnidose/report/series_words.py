@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from omnidose.anatomy.body import LESION
+from omnidose.kinetics.curves import LARGE_TAIL_FRACTION
 from omnidose.report.words import number, organ_name
 
 SERIES = {
@@ -14,7 +15,7 @@ SERIES = {
     "taken off, what it carries out is given back. The interval holds everything that is known of. 1 Gy is "
     "1000 mGy.",
     "after_note": "After last scan: share of all decays that no scan shows, from the curve alone. More than "
-    "20 % is marked with !: the dose rests on the curve's tail.",
+    f"{100 * LARGE_TAIL_FRACTION:.0f} % is marked with !: the dose rests on the curve's tail.",
     "activity_note": "Points: activity in the outline, corrected for blur, with its 95 % interval. Lines: "
     "the curve that was integrated. The scale is logarithmic: a straight line is one half-life.",
     "methods_note": "The same decays, three ways to the dose. They differ in how far electrons and photons "

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from omnidose.anatomy.body import BodyModel
 from omnidose.anatomy.ct_numbers import density_g_cm3
 from omnidose.errors import GeometryError
-from omnidose.modalities.nuclear.series.drawing import AIR_G_CM3, cropped_grid
+from omnidose.modalities.nuclear.series.drawing import AIR_G_CM3, cropped_grid, nearest
 from omnidose.modalities.nuclear.series.exam import SeriesExam, TimePoint
 from omnidose.modalities.nuclear.series.registration import RigidMotion, bring, looked_up, register_rigid
 from omnidose.volume import Grid, Volume
@@ -52,6 +52,15 @@ class AlignedSeries:
     motions: tuple[RigidMotion | None, ...]
     sentences: tuple[str, ...]
     warnings: tuple[str, ...] = ()
+
+    @property
+    def covered_by_all(self) -> Mask:
+        """[z, y, x] what every scan saw."""
+        return np.asarray(self.covered.all(axis=0))
+
+    def covered_on(self, grid: Grid) -> Mask:
+        """[z, y, x] voxels of another grid that every scan saw."""
+        return nearest(self.covered_by_all, self.grid, [grid.axis_mm(axis) for axis in (2, 1, 0)], False)
 
 
 def align(

@@ -89,8 +89,9 @@ def choose(
     lesions = {region.key: _mask_of(region.voxels, body) for region in body.lesions}
     wanted = {organ.key: body.mask(organ.key) for organ in organs} | lesions
     dropped: dict[str, str] = {}
+    covered = aligned.covered_on(body.grid)
     for name, mask in list(wanted.items()):
-        share = _covered(mask, aligned, body)
+        share = float(covered[mask].mean()) if mask.any() else 0.0
         if share < LEAST_COVERED:
             dropped[name] = f"{100 * (1 - share):.0f} % of it lies outside of a scan"
             del wanted[name]
@@ -134,7 +135,7 @@ def _seen_by_all(drawn: Outlines, aligned: AlignedSeries) -> Outlines:
 
     Else the rest of a scan that shows half of the body would look as if half of it were gone.
     """
-    seen = np.asarray(aligned.covered.all(axis=0))
+    seen = aligned.covered_by_all
     return replace(drawn, share={**drawn.share, REST: drawn.share[REST] * seen.astype(np.float32)})
 
 
@@ -186,21 +187,3 @@ def _hot_organs(
     drawn = [organ for organ in hot if organ.origin is Origin.SEGMENTED][:MOST_ORGANS]
     fitted = [o.key for o in possible if o.origin is Origin.ATLAS and (o in hot or o.key in EXCRETING)]
     return tuple(drawn), tuple(fitted)
-
-
-def _covered(mask: Mask, aligned: AlignedSeries, body: BodyModel) -> float:
-    """Return the share of a mask that every scan saw."""
-    if not mask.any():
-        return 0.0
-    where = np.argwhere(mask)
-    inside = np.ones(len(where), dtype=np.bool_)
-    index = []
-    for axis in (2, 1, 0):
-        place = body.grid.origin_mm[axis] + where[:, 2 - axis] * body.grid.spacing_mm[axis]
-        number = np.rint((place - aligned.grid.origin_mm[axis]) / aligned.grid.spacing_mm[axis])
-        size = aligned.grid.shape_zyx[2 - axis]
-        inside &= (number >= 0) & (number < size)
-        index.append(np.clip(number, 0, size - 1).astype(np.intp))
-    covered = np.asarray(aligned.covered.all(axis=0))
-    seen = covered[index[0], index[1], index[2]]
-    return float((seen & inside).mean())

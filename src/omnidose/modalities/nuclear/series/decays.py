@@ -198,7 +198,7 @@ def _without_spill(aligned: AlignedSeries, chosen: Chosen, blur: ImageBlur) -> A
         own = regions[name]
         spread = blur.applied(own, aligned.grid.spacing_mm) / np.float32(own.sum(dtype=np.float64))
         left -= sight.activity_mbq.astype(np.float32)[:, None, None, None] * spread
-    left[:, ~aligned.covered.all(axis=0)] = 0
+    left[:, ~aligned.covered_by_all] = 0
     return left
 
 
@@ -307,7 +307,7 @@ def _fill_unseen(
     whole: ArrayF4, exam: SeriesExam, body: BodyModel, aligned: AlignedSeries, seen_mbq_h: float
 ) -> tuple[float, str]:
     """Put activity into tissue that no scan saw: per mass what the typical seen tissue has."""
-    covered = _covered_on_body(aligned, body)
+    covered = aligned.covered_on(body.grid)
     tissue = body.labels > 0
     unseen = tissue & ~covered
     if not unseen.any():
@@ -325,17 +325,3 @@ def _fill_unseen(
         f"given the typical (median) decays per mass of the seen tissue, {added:.3g} MBq h together"
         + (" (less than that: no more was given)." if added < wanted else ".")
     )
-
-
-def _covered_on_body(aligned: AlignedSeries, body: BodyModel) -> npt.NDArray[np.bool_]:
-    """[z, y, x] voxels of the body that every scan saw."""
-    seen = np.asarray(aligned.covered.all(axis=0))
-    index = []
-    for axis in (2, 1, 0):
-        place = (body.grid.axis_mm(axis) - aligned.grid.origin_mm[axis]) / aligned.grid.spacing_mm[axis]
-        number = np.rint(place).astype(np.intp)
-        number[(number < 0) | (number >= aligned.grid.shape_zyx[2 - axis])] = -1
-        index.append(number)
-    out = seen[np.ix_(*index)]
-    out[index[0] < 0], out[:, index[1] < 0], out[:, :, index[2] < 0] = False, False, False
-    return np.asarray(out)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import ceil
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -54,32 +55,31 @@ def cropped_grid(grid: Grid, body: BodyModel, margin_mm: float = 30.0) -> tuple[
     return part, (slices[2], slices[1], slices[0])
 
 
+def nearest(
+    array: npt.NDArray[Any], own: Grid, places_mm: Sequence[ArrayF8], outside: float
+) -> npt.NDArray[Any]:
+    """[z, y, x] values of the voxels of ``own`` nearest to places along z, y, x; ``outside`` beyond it."""
+    index = []
+    for axis, place in zip((2, 1, 0), places_mm, strict=True):
+        number = np.rint((place - own.origin_mm[axis]) / own.spacing_mm[axis]).astype(np.intp)
+        number[(number < 0) | (number >= own.shape_zyx[2 - axis])] = -1
+        index.append(number)
+    out = array[np.ix_(*index)]
+    out[index[0] < 0], out[:, index[1] < 0], out[:, :, index[2] < 0] = outside, outside, outside
+    return out
+
+
 def density_on(grid: Grid, body: BodyModel) -> ArrayF4:
     """[z, y, x] g/cm3 of the body (air outside of it) averaged over the voxels of an image."""
     tissue = np.where(body.labels > 0, body.density_g_cm3, np.float32(AIR_G_CM3))
-    index, count = [], []
-    for axis in (2, 1, 0):
-        points, n = _points(grid, body.grid, axis)
-        where = np.rint((points - body.grid.origin_mm[axis]) / body.grid.spacing_mm[axis]).astype(np.intp)
-        where[(where < 0) | (where >= body.grid.shape_zyx[2 - axis])] = -1
-        index.append(where)
-        count.append(n)
-    fine = tissue[np.ix_(*index)]
-    fine[index[0] < 0], fine[:, index[1] < 0], fine[:, :, index[2] < 0] = AIR_G_CM3, AIR_G_CM3, AIR_G_CM3
-    return _pooled(fine, (count[0], count[1], count[2]))
+    places = [_points(grid, body.grid, axis) for axis in (2, 1, 0)]
+    fine = nearest(tissue, body.grid, [place for place, _count in places], AIR_G_CM3)
+    return _pooled(fine, (places[0][1], places[1][1], places[2][1]))
 
 
 def labels_on(grid: Grid, body: BodyModel) -> npt.NDArray[np.uint8]:
     """[z, y, x] label of the body at the middle of every voxel of an image; 0 outside of the body's grid."""
-    index = []
-    for axis in (2, 1, 0):
-        place = (grid.axis_mm(axis) - body.grid.origin_mm[axis]) / body.grid.spacing_mm[axis]
-        where = np.rint(place).astype(np.intp)
-        where[(where < 0) | (where >= body.grid.shape_zyx[2 - axis])] = -1
-        index.append(where)
-    out = body.labels[np.ix_(*index)]
-    out[index[0] < 0], out[:, index[1] < 0], out[:, :, index[2] < 0] = 0, 0, 0
-    return out
+    return nearest(body.labels, body.grid, [grid.axis_mm(axis) for axis in (2, 1, 0)], 0)
 
 
 def outlines_on(grid: Grid, body: BodyModel, masks: Mapping[str, Mask]) -> Outlines:

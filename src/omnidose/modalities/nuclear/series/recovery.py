@@ -49,7 +49,7 @@ class ImageBlur:
     ) -> ArrayF4:
         """Return [z, y, x] blurred.
 
-        ``more_mm`` is added to the FWHM; if it ``goes_on``, what lies beyond the grid is as at its end, else 0.
+        ``more_mm`` is added to the FWHM; beyond the grid it ``goes_on`` as at its end, or there is 0.
         """
         from scipy.ndimage import gaussian_filter
 
