@@ -38,6 +38,15 @@ CASES_2015 = {
     "3-months": (0.00725, 0.00770, 0.00711, 0.00743, 0.00761),
     "6-months": (0.00369, 0.00387, 0.00388, 0.00410, 0.00472, 0.00352, 0.00410, 0.00459, 0.00546, 0.00528),
 }
+LATER = ("3-months", "6-months", "9-months")
+
+
+def lung(agent: str, *doses_mgy_per_mbq: float) -> Iterator[tuple[object, ...]]:
+    """Return the rows of an agent of the lungs in three stages."""
+    for stage, dose in zip(LATER, doses_mgy_per_mbq, strict=True):
+        yield agent, "Tc-99m", stage, "conceptus", dose, "A", LUNG, "hybrid phantom"
+
+
 CONCEPTUS = (
     ("99mTc-pertechnetate", "Tc-99m", "early", "conceptus", 0.011, "B", MECKEL, "phantom, not gravid"),
     ("99mTc-pertechnetate", "Tc-99m", "3-months", "conceptus", 0.022, "B", MECKEL, "stylised phantom"),
@@ -60,23 +69,17 @@ CONCEPTUS = (
     ("18F-FDG", "F-18", "6-months", "conceptus", 0.0197, "A", FDG_2012, "one woman, second trimester"),
     ("99mTc-MDP", "Tc-99m", "early", "conceptus", 0.0046, "A", MDP_1988, "one woman, 8 weeks, measured"),
     ("99mTc-MDP", "Tc-99m", "3-months", "conceptus", 0.0026, "A", MDP_1988, "one woman, 18 weeks, measured"),
-    ("99mTc-MAA", "Tc-99m", "3-months", "conceptus", 0.0209, "A", LUNG, "hybrid phantom"),
-    ("99mTc-MAA", "Tc-99m", "6-months", "conceptus", 0.00571, "A", LUNG, "hybrid phantom"),
-    ("99mTc-MAA", "Tc-99m", "9-months", "conceptus", 0.00444, "A", LUNG, "hybrid phantom"),
+    *lung("99mTc-MAA", 0.0209, 0.00571, 0.00444),
     *(
         (
             "99mTc-MAA", "Tc-99m", stage, "conceptus", mgy_per_mbq, "D", MAA_2021,
             f"{which} of three trimesters ({200 * mgy_per_mbq:.2f} mGy from 200 MBq), which one is not told",
         )
-        for stage in ("3-months", "6-months", "9-months")
+        for stage in LATER
         for which, mgy_per_mbq in (("lowest", 0.00505), ("highest", 0.00985))
     ),
-    ("99mTc-technegas", "Tc-99m", "3-months", "conceptus", 0.000831, "A", LUNG, "hybrid phantom"),
-    ("99mTc-technegas", "Tc-99m", "6-months", "conceptus", 0.000868, "A", LUNG, "hybrid phantom"),
-    ("99mTc-technegas", "Tc-99m", "9-months", "conceptus", 0.00127, "A", LUNG, "hybrid phantom"),
-    ("99mTc-DTPA-aerosol", "Tc-99m", "3-months", "conceptus", 0.00785, "A", LUNG, "hybrid phantom"),
-    ("99mTc-DTPA-aerosol", "Tc-99m", "6-months", "conceptus", 0.00242, "A", LUNG, "hybrid phantom"),
-    ("99mTc-DTPA-aerosol", "Tc-99m", "9-months", "conceptus", 0.00266, "A", LUNG, "hybrid phantom"),
+    *lung("99mTc-technegas", 0.000831, 0.000868, 0.00127),
+    *lung("99mTc-DTPA-aerosol", 0.00785, 0.00242, 0.00266),
     (
         "131I-iodide", "I-131", "early", "conceptus", 0.072, "D", IODINE_2019,
         "34.63 mGy from 481 MBq and 266.64 mGy from 3700 MBq; no week and no fetal thyroid are told of",

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
-from math import isfinite
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -46,6 +44,7 @@ def breastfeeding(
 
 def content_of(found: tuple[BreastfeedingAdvice, ...]) -> dict[str, Any]:
     """Return what is printed, as plain JSON types; times without end are None."""
+    from omnidose.cli.nuclear_plan_table import plain
     from omnidose.kinetics.breastfeeding import longest_interruption, sources_disagree
 
     longest = longest_interruption(found)
@@ -56,10 +55,7 @@ def content_of(found: tuple[BreastfeedingAdvice, ...]) -> dict[str, Any]:
         "most_careful": {"text": longest.text, "source_key": longest.source_key},
         "advice": [
             {
-                **{
-                    k: (v if not isinstance(v, float) or isfinite(v) else None)
-                    for k, v in asdict(item).items()
-                },
+                **plain(item),
                 "text": item.text,
                 "activity_text": item.activity_text,
             }

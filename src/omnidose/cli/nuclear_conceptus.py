@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from omnidose.cli.nuclear_organ import VOID_H
 from omnidose.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def conceptus(
     ] = None,
     void_h: Annotated[
         float, typer.Option("--void", metavar="H", help="Hours between voids, for packaged models.")
-    ] = 3.5,
+    ] = VOID_H,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Give the dose of the conceptus: published values, and early in pregnancy that of the uterus."""

@@ -124,3 +124,18 @@ def _check_number(cell: str, what: str, where: str) -> None:
         raise InputError(
             f"'{cell}' is no number ({what})", where=where, allowed="a number with a decimal point"
         ) from None
+
+
+def read_curve(path: Path, *, std_rel: float | None = None) -> TimeActivityCurve:
+    """Return the one curve of a CSV file.
+
+    Raises
+    ------
+    InputError
+        For several curves, or what :func:`read_curves` refuses.
+    """
+    curves = read_curves(path, std_rel=std_rel)
+    if len(curves) > 1:
+        names = ", ".join(c.name for c in curves)
+        raise InputError(f"the file holds {len(curves)} curves ({names})", where=str(path), allowed="one")
+    return curves[0]

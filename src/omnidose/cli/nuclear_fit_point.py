@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -81,7 +80,7 @@ def content_of_point(
         "method": taken.method,
         "flags": list(taken.flags),
         "methods": {
-            name: {k: v for k, v in asdict(each).items() if k in ("value_mbq_h", "std_mbq_h", "method")}
+            name: {"value_mbq_h": each.value_mbq_h, "std_mbq_h": each.std_mbq_h, "method": each.method}
             for name, each in found.items()
         },
     }

@@ -199,30 +199,28 @@ def _agent(agent: str, void_h: float) -> Asked:
     """Find a model, or published coefficients, by a name with or without its nuclide."""
     from omnidose.data import load
     from omnidose.kinetics import biokinetics as bio
+    from omnidose.kinetics.agents import find_agent
     from omnidose.kinetics.bladder import Voiding
     from omnidose.physics.nuclides import nuclide
 
     measured = list(dict.fromkeys(map(str, load(bio.COEFFICIENTS)["model"])))
     models, recalled = bio.model_names(), bio.model_names(recalled=True)
-    wanted = agent.strip().lower()
-    for name in [*models, *recalled, *measured]:
-        if wanted not in (name.lower(), name.lower().partition("-")[2]):
-            continue
-        isotope = nuclide(name.partition("-")[0])
-        if name in measured:
-            return _measured(name, isotope.name)
-        model = bio.biokinetic_model(name, recalled=name in recalled)
-        voiding = Voiding(first_h=void_h, interval_h=void_h)
-        hours = bio.time_integrated_coefficients_h(
-            model, isotope.half_life_h, voiding=voiding, renal_transit_h=bio.RENAL_TRANSIT_H
-        )
-        notes = (
-            *model.flags,
-            f"source: {model.source}",
-            f"the bladder is emptied every {void_h:g} h; urine is in the kidneys for 5 min before",
-        )
-        return Asked(nuclide=isotope.name, hours_by_sex={"": hours}, notes=notes)
-    raise InputError(f"there is no agent '{agent}'", allowed=", ".join([*models, *recalled, *measured]))
+    name = find_agent(agent, [*models, *recalled, *measured])
+    isotope = nuclide(name.partition("-")[0])
+    if name in measured:
+        return _measured(name, isotope.name)
+    model = bio.biokinetic_model(name, recalled=name in recalled)
+    voiding = Voiding(first_h=void_h, interval_h=void_h)
+    hours = bio.time_integrated_coefficients_h(
+        model, isotope.half_life_h, voiding=voiding, renal_transit_h=bio.RENAL_TRANSIT_H
+    )
+    notes = (
+        *model.flags,
+        f"source: {model.source}",
+        f"the bladder is emptied every {void_h:g} h; urine is in the kidneys for "
+        f"{60 * bio.RENAL_TRANSIT_H:g} min before",
+    )
+    return Asked(nuclide=isotope.name, hours_by_sex={"": hours}, notes=notes)
 
 
 def _measured(name: str, isotope: str) -> Asked:

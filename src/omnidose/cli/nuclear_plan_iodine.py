@@ -255,16 +255,12 @@ def decays_per_activity(
     ContradictionError
         For more decays than were administered.
     """
-    from omnidose.cli.nuclear_curves import read_curves
+    from omnidose.cli.nuclear_curves import read_curve
     from omnidose.kinetics.choice import choose_shape
     from omnidose.modalities.nuclear.planning.plausible import check_decays
     from omnidose.physics.nuclides import nuclide
 
-    curves = read_curves(path, std_rel=std_rel)
-    if len(curves) > 1:
-        names = ", ".join(c.name for c in curves)
-        raise InputError(f"the file holds {len(curves)} curves ({names})", where=str(path), allowed="one")
-    curve, half_life_h = curves[0], nuclide(nuclide_name).half_life_h
+    curve, half_life_h = read_curve(path, std_rel=std_rel), nuclide(nuclide_name).half_life_h
     choice = choose_shape(curve, half_life_h=half_life_h)
     found = choice.integral.per_activity(administered_mbq)
     check_decays(found.value_mbq_h, half_life_h=half_life_h, where=str(path))

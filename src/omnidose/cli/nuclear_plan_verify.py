@@ -125,11 +125,11 @@ def verify_(
             reached_fraction = course.reached_fraction
         else:
             next_mbq[key] = course.largest_mbq(probability_fraction)
-    assumptions = (*(delivered.assumptions if delivered is not None else ()),) + (
-        (f"change of a cycle to come {change_std_rel:g}, common to cycles {common_std_rel:.2g}",)
-        if next_mbq
-        else ()
-    )
+    assumptions = delivered.assumptions if delivered is not None else ()
+    if next_mbq:
+        assumptions += (
+            f"change of a cycle to come {change_std_rel:g}, common to cycles {common_std_rel:.2g}",
+        )
     flags = delivered.integral.flags if delivered is not None else ()
     if as_json:
         print_json(
@@ -169,18 +169,15 @@ def _delivered(
     calibration_std_rel: float,
     administered_mbq: float,
 ) -> Delivered:
-    from omnidose.cli.nuclear_curves import read_curves
+    from omnidose.cli.nuclear_curves import read_curve
     from omnidose.modalities.nuclear.planning.plausible import check_decays
     from omnidose.modalities.nuclear.planning.verification import delivered_dose
     from omnidose.physics.nuclides import nuclide as load_nuclide
 
     if mass_g is None:
         raise InputError("decays are no dose without the mass", where="--mass-g")
-    curves = read_curves(path, std_rel=point_std_rel)
-    if len(curves) > 1:
-        raise InputError(f"the file holds {len(curves)} curves", where=str(path), allowed="one")
     found = delivered_dose(
-        curves[0],
+        read_curve(path, std_rel=point_std_rel),
         nuclide=nuclide,
         mass_g=mass_g,
         mass_std_rel=mass_std_rel,

@@ -13,13 +13,12 @@ from math import exp, hypot, isfinite, log, nan, sqrt
 from typing import SupportsFloat
 
 from omnidose.errors import ContradictionError, InputError
+from omnidose.kinetics.curves import MOST_HALF_LIVES
 
 #: 1 mCi is 37 MBq by definition of the curie (3.7e10 per second).
 MBQ_PER_MCI = 37.0
 #: An assay up to this long after the injection may be two clocks that differ; more must be said on purpose.
 CLOCK_TOLERANCE_H = 0.25
-#: Nothing is left of a measurement after so many half-lives (1e-9): a day, month or year is wrong.
-MOST_HALF_LIVES = 30.0
 
 
 class Route(StrEnum):
@@ -167,12 +166,12 @@ class Administration:
                 allowed=f"up to {CLOCK_TOLERANCE_H} h (clocks differ)",
                 todo="correct the time, or say assay_after_injection=True if it is a calibration time",
             )
+        self._check_near("assay_time", late_h)
         if self.residual_time is None:
             if self.residual_mbq > 0:
                 raise InputError(
                     "a residue was measured but not when", where="residual_time", todo="give the time"
                 )
-            self._check_near("assay_time", late_h)
             return
         early_h = hours_between(self.residual_time, self.injection_time)
         if early_h > CLOCK_TOLERANCE_H:
@@ -182,7 +181,6 @@ class Administration:
                 allowed=f"up to {CLOCK_TOLERANCE_H} h (clocks differ)",
                 todo="correct the time",
             )
-        self._check_near("assay_time", late_h)
         self._check_near("residual_time", early_h)
 
     def _check_near(self, where: str, apart_h: float) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from math import inf, isfinite, isnan
+from math import inf, isnan
 
 from omnidose.data import load
 from omnidose.errors import InputError
@@ -157,11 +157,9 @@ def _advice(row: dict[str, object]) -> BreastfeedingAdvice:
 
 def _span(hours_h: float) -> str:
     """Write a time as a person would say it."""
-    if not isfinite(hours_h):
-        return "without end"
-    if hours_h <= 96 and hours_h % 24:
+    if hours_h <= 96:
         return f"{hours_h:g} h"
-    if hours_h < 24 * 7 or hours_h % 168:
-        return f"{hours_h:g} h" if hours_h <= 96 else f"{hours_h / 24:.0f} days"
+    if hours_h % 168:
+        return f"{hours_h / 24:.0f} days"
     weeks = hours_h / 168
     return f"{weeks:g} week{'s' if weeks != 1 else ''}"

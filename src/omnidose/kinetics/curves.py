@@ -15,6 +15,8 @@ ArrayF8 = npt.NDArray[np.float64]
 #: Share of an integral beyond the last measurement above which a report says so: what is extrapolated should
 #: stay small beside what was measured (MIRD pamphlet 16, Siegel et al. 1999, J Nucl Med 40:37S).
 LARGE_TAIL_FRACTION = 0.2
+#: Nothing is left of an activity after so many half-lives (1e-9): times that far apart are wrong.
+MOST_HALF_LIVES = 30.0
 
 
 def decay_constant_per_h(half_life_h: float) -> float:

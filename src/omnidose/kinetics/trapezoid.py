@@ -9,14 +9,12 @@ import numpy as np
 
 from omnidose.errors import InputError
 from omnidose.kinetics.curves import (
+    MOST_HALF_LIVES,
     ArrayF8,
     TimeActivityCurve,
     TimeIntegratedActivity,
     decay_constant_per_h,
 )
-
-#: A first point so many half-lives after the injection (a factor of 1e9) says nothing about it.
-MOST_HALF_LIVES = 30.0
 
 
 class Start(StrEnum):

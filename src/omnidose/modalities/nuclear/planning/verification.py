@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import erf, exp, hypot, isfinite, log, sqrt
+from math import exp, hypot, isfinite, log, sqrt
 
 from omnidose.errors import InputError
+from omnidose.kinetics.choice import choose_shape
 from omnidose.kinetics.curves import TimeActivityCurve, TimeIntegratedActivity
 from omnidose.modalities.nuclear.planning.confidence import (
     DosePerActivity,
@@ -13,6 +14,9 @@ from omnidose.modalities.nuclear.planning.confidence import (
     check_std,
     factor_at,
 )
+from omnidose.modalities.nuclear.planning.emitters import low_let_decays
+from omnidose.transport.dose_kernels.nuclide_yields import yield_of
+from omnidose.transport.dose_kernels.spheres import sphere_s
 
 S_PER_H = 3600.0
 #: A difference is said to be one beyond this many standard deviations (95 %).
@@ -31,8 +35,6 @@ class Verification:
         95 % intervals.
     ratio_std_rel
         Standard deviation of the logarithm of the ratio: what both share cancels.
-    reached_fraction
-        Probability that the achieved dose reaches the prescription; None without one.
     """
 
     name: str
@@ -43,7 +45,6 @@ class Verification:
     achieved_low95_mgy: float
     achieved_high95_mgy: float
     ratio_std_rel: float
-    reached_fraction: float | None
 
     @property
     def ratio(self) -> float:
@@ -77,7 +78,6 @@ def verify(
     achieved_mgy: float,
     achieved_std_rel: float,
     correlation_fraction: float,
-    prescription_mgy: float | None = None,
 ) -> Verification:
     """Compare a plan with the dose measured after the therapy.
 
@@ -90,8 +90,6 @@ def verify(
     correlation_fraction
         Correlation of the two errors, 0 to below 1: the same camera, calibration and outlined volume make
         both wrong together. 0 takes them as independent.
-    prescription_mgy
-        Dose that should be reached.
 
     Raises
     ------
@@ -109,11 +107,6 @@ def verify(
     u, v = planned.std_rel, achieved_std_rel
     low, high = planned.interval_mgy(administered_mbq)
     factor = factor_at(0.975, achieved_std_rel)
-    reached = None
-    if prescription_mgy is not None:
-        check_positive(prescription_mgy=prescription_mgy)
-        distance = log(achieved_mgy / prescription_mgy)
-        reached = 0.5 * (1 + erf(distance / v / sqrt(2))) if v > 0 else float(distance >= 0)
     return Verification(
         name=planned.name,
         planned_mgy=planned.dose_mgy(administered_mbq),
@@ -123,7 +116,6 @@ def verify(
         achieved_low95_mgy=achieved_mgy / factor,
         achieved_high95_mgy=achieved_mgy * factor,
         ratio_std_rel=sqrt(max(u * u + v * v - 2 * correlation_fraction * u * v, 0.0)),
-        reached_fraction=reached,
     )
 
 
@@ -250,10 +242,6 @@ def delivered_dose(
     InputError
         For alpha emitters, a mass that is none, or a curve that no shape describes.
     """
-    from omnidose.kinetics.choice import choose_shape
-    from omnidose.modalities.nuclear.planning.emitters import low_let_decays
-    from omnidose.transport.dose_kernels.nuclide_yields import yield_of
-    from omnidose.transport.dose_kernels.spheres import sphere_s
 
     check_positive(mass_g=mass_g)
     check_std(mass_std_rel=mass_std_rel, calibration_std_rel=calibration_std_rel)

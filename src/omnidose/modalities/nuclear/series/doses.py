@@ -163,7 +163,7 @@ def dose_of(
         parts=tuple(Part(name=k, std_rel=float(v)) for k, v in parts.items()),
         curve=curve.shape,
         without=sight.without,
-        flags=integral.flags,
+        flags=(*integral.flags, *chain.flags),
     )
 
 

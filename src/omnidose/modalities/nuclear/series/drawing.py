@@ -56,7 +56,7 @@ def cropped_grid(grid: Grid, body: BodyModel, margin_mm: float = 30.0) -> tuple[
 
 
 def nearest(
-    array: npt.NDArray[Any], own: Grid, places_mm: Sequence[ArrayF8], outside: float
+    array: npt.NDArray[Any], own: Grid, places_mm: Sequence[ArrayF8], outside: Any
 ) -> npt.NDArray[Any]:
     """[z, y, x] values of the voxels of ``own`` nearest to places along z, y, x; ``outside`` beyond it."""
     index = []
