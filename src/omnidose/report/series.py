@@ -64,6 +64,7 @@ def section(result: ExposureResult) -> dict[str, Any] | None:
     curves = found["series-activity"].data if "series-activity" in found else {"curves": []}
     effects = found["series-effects"].data if "series-effects" in found else {"rows": [], "limits": []}
     tails = {curve["name"]: curve for curve in curves["curves"]}
+    late = [name for name, curve in tails.items() if curve["flagged"]]
     return {
         "outlines": [_outline(row, tails.get(row["organ"])) for row in outlines],
         "charts": activity_charts(found.get("series-activity")),
@@ -73,7 +74,7 @@ def section(result: ExposureResult) -> dict[str, Any] | None:
         "alpha": any(row["alpha_mgy"] > 0 for row in [*outlines, *effects["rows"]]),
         "limits": limit_bars(effects["limits"]),
         "patient": series_words.series_patient(outlines, effects["limits"]) if result.therapy else "",
-        "physician": series_words.series_physician(outlines) if outlines else "",
+        "physician": series_words.series_physician(outlines, late) if outlines else "",
         "physicist": series_words.series_physicist(outlines) if outlines else "",
         "text": series_words.SERIES,
     }

@@ -64,15 +64,15 @@ def series_patient(outlines: Sequence[Mapping[str, Any]], limits: Sequence[Mappi
     return " ".join(said)
 
 
-def series_physician(outlines: Sequence[Mapping[str, Any]]) -> str:
-    """Say to the physician the doses and how sure they are."""
+def series_physician(outlines: Sequence[Mapping[str, Any]], late_keys: Sequence[str]) -> str:
+    """Say to the physician the doses, how sure they are, and of which much lies after the last scan."""
     parts = [
         f"{organ_name(row['organ'])} {number(row['dose_mgy'] / 1000, 2)} Gy "
         f"({number(row['low95_mgy'] / 1000, 2)} to {number(row['high95_mgy'] / 1000, 2)}; "
         f"{number(row['per_gbq_mgy'] / 1000, 2)} Gy/GBq)"
         for row in outlines
     ]
-    tails = [organ_name(row["organ"]) for row in outlines if any("after the last" in f for f in row["flags"])]
+    tails = [organ_name(row["organ"]) for row in outlines if row["organ"] in late_keys]
     late = f" A later scan would make these surer: {', '.join(tails)}." if tails else ""
     return f"Mean absorbed doses with 95 % intervals: {'; '.join(parts)}.{late}"
 

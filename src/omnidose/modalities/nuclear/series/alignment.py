@@ -142,9 +142,13 @@ def _as_it_lies(point: TimePoint, first: TimePoint, onto: Volume, name: str) -> 
 
 def _brought(activity: Volume, motion: RigidMotion, onto: Volume) -> tuple[ArrayF4, Mask]:
     found = bring(replace(activity, array=np.asarray(activity.array, np.float32)), motion, onto)
-    ones = replace(activity, array=np.ones(activity.array.shape, np.float32))
-    seen = looked_up(ones, motion, onto)
-    return np.asarray(found.array, np.float32), np.asarray(seen.array > 0.5)
+    return np.asarray(found.array, np.float32), _seen(activity, motion, onto)
+
+
+def _seen(image: Volume, motion: RigidMotion, onto: Volume) -> Mask:
+    """[z, y, x] voxels of ``onto`` that a moved image shows."""
+    ones = replace(image, array=np.ones(image.array.shape, np.float32))
+    return np.asarray(looked_up(ones, motion, onto).array > 0.5)
 
 
 def _moved(motion: RigidMotion) -> str:
@@ -243,10 +247,8 @@ def correlation(fixed: Volume, moving: Volume, motion: RigidMotion) -> float:
     Where one body is and the other is not counts against a motion.
     """
     moved = looked_up(moving, motion, fixed).array
-    ones = replace(moving, array=np.ones(moving.array.shape, np.float32))
-    seen = looked_up(ones, motion, fixed).array > 0.5
     body = fixed.array > 0.15
-    inside = body & seen
+    inside = body & _seen(moving, motion, fixed)
     if inside.sum() < 0.1 * max(int(body.sum()), 1):
         return 0.0
     one, other = fixed.array[inside].astype(np.float64), moved[inside].astype(np.float64)
